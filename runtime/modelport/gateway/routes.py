@@ -94,9 +94,7 @@ class Router:
             raise ValueError(f"{route.method} {route.path} is claimed twice")
         node.leaves[route.method] = _Leaf(fmt, route, tuple(names))
 
-    def _walk(
-        self, node: _Node, segments: list[str], depth: int, values: list[str]
-    ) -> tuple[_Node, list[str]] | None:
+    def _walk(self, node: _Node, segments: list[str], depth: int, values: list[str]) -> tuple[_Node, list[str]] | None:
         if depth == len(segments):
             return (node, values) if node.leaves else None
         segment = segments[depth]
@@ -115,8 +113,9 @@ class Router:
 
 
 def _decoded(value: str) -> str:
-    return unquote_to_bytes(value).decode() if "%" in value else value
+    return unquote_to_bytes(value.encode("utf-8", "surrogateescape")).decode()
 
 
 def _shown(raw_path: str) -> str:
-    return raw_path if len(raw_path) <= 200 else raw_path[:200] + "…"
+    text = raw_path.encode("ascii", "backslashreplace").decode()
+    return text if len(text) <= 200 else text[:200] + "…"

@@ -49,6 +49,8 @@ class TensorSpec:
     dtype: str
     shape: tuple[int, ...]
     optional: bool = False
+    scalar_rows: bool = False
+    """Triton wants one more dimension, of size 1, than the model's own tensor has; `triton.py` adds and removes it."""
 
 
 @dataclass(frozen=True, slots=True)

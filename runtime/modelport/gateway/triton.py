@@ -1,0 +1,120 @@
+"""The one connection to Triton: its calls, and its failures in the gateway's words.
+
+The only other importer of tritonclient is `triton_protobuf.py`, which builds and reads the messages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from modelport.gateway.errors import BadRequest, DeadlineExceeded, GatewayError, InternalError, Unavailable
+from modelport.gateway.formats.base import ServerMeta, VersionState
+from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta
+from modelport.gateway.triton_protobuf import as_json, decode_response, encode_request, parse_meta
+
+RETRY_AFTER = 2
+"""Seconds after which a client may come again while Triton or a model starts: about what a small model needs."""
+
+_UNLIMITED = ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)
+_RECONNECT = ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)
+
+_BY_CODE: Mapping[grpc.StatusCode, type[GatewayError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: BadRequest,
+    grpc.StatusCode.OUT_OF_RANGE: BadRequest,
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.NOT_FOUND: Unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+}
+"""Everything else is the model's failure, InternalError."""
+
+_BY_TEXT: tuple[tuple[re.Pattern[str], type[GatewayError]], ...] = (
+    (re.compile(r"Stub process .* is not healthy|Failed to (?:get|send|receive).*(?:stub|message)"), Unavailable),
+    (re.compile(r"unexpected (?:shape|datatype|inference input)|invalid (?:shape|argument)", re.I), BadRequest),
+)
+"""Where Triton's code says INTERNAL and its text knows better."""
+
+_Answer = TypeVar("_Answer")
+
+
+class Triton:
+    """A Triton server, over one gRPC channel that reconnects by itself."""
+
+    def __init__(self, address: str) -> None:
+        """Take HOST:PORT of the gRPC endpoint; nothing is sent yet. Needs a running event loop."""
+        self._channel = grpc.aio.insecure_channel(address, options=[*_UNLIMITED, *_RECONNECT])
+        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+
+    async def close(self) -> None:
+        """End the connection; calls in flight are cancelled."""
+        await self._channel.close()
+
+    async def infer(self, meta: ModelMeta, request: InferRequest, trace: str | None = None) -> InferResult:
+        """Run one request; `trace` is a W3C traceparent. Raises GatewayError; a deadline is the caller's to set."""
+        metadata = (("traceparent", trace),) if trace else None
+        message = encode_request(meta, request)
+        return decode_response(meta, await _translated(self._stub.ModelInfer(message, metadata=metadata)))
+
+    async def versions(self) -> dict[str, tuple[VersionState, ...]]:
+        """Every version in the repository with its state, by model, versions ascending."""
+        answer = await _translated(self._stub.RepositoryIndex(service_pb2.RepositoryIndexRequest(), timeout=5))
+        found: dict[str, list[VersionState]] = {}
+        for model in answer.models:
+            states = found.setdefault(model.name, [])
+            if model.version:
+                states.append(VersionState(int(model.version), model.state or "UNAVAILABLE", model.reason))
+            elif model.reason:
+                states.append(VersionState(0, model.state or "UNAVAILABLE", model.reason))
+        return {name: tuple(sorted(states, key=lambda state: state.version)) for name, states in found.items()}
+
+    async def meta(self, name: str, version: int, *, scalar_rows: bool) -> ModelMeta:
+        """What a loaded version takes and gives; see `triton_protobuf.parse_meta`."""
+        which = {"name": name, "version": str(version)}
+        metadata = await _translated(self._stub.ModelMetadata(service_pb2.ModelMetadataRequest(**which), timeout=5))
+        config = await _translated(self._stub.ModelConfig(service_pb2.ModelConfigRequest(**which), timeout=5))
+        return parse_meta(metadata, config.config, version, scalar_rows=scalar_rows)
+
+    async def config(self, name: str, version: int) -> dict[str, Any]:
+        """Triton's model configuration as its HTTP endpoint gives it."""
+        request = service_pb2.ModelConfigRequest(name=name, version=str(version))
+        return as_json((await _translated(self._stub.ModelConfig(request, timeout=5))).config)
+
+    async def statistics(self, name: str, version: int | None) -> dict[str, Any]:
+        """Triton's statistics of one version, or of all, as its HTTP endpoint gives them."""
+        request = service_pb2.ModelStatisticsRequest(name=name, version="" if version is None else str(version))
+        return as_json(await _translated(self._stub.ModelStatistics(request, timeout=5)))
+
+    async def server(self) -> ServerMeta:
+        """Triton's name, version and protocol extensions."""
+        answer = await _translated(self._stub.ServerMetadata(service_pb2.ServerMetadataRequest(), timeout=5))
+        return ServerMeta(answer.name, answer.version, tuple(answer.extensions))
+
+
+async def _translated(call: Awaitable[_Answer]) -> _Answer:
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        raise _error(error.code(), error.details() or "") from error
+
+
+def _error(code: grpc.StatusCode, details: str) -> GatewayError:
+    kind = _BY_CODE.get(code)
+    if kind is None:
+        kind = next((kind for pattern, kind in _BY_TEXT if pattern.search(details)), InternalError)
+    if kind is Unavailable:
+        return Unavailable("the model is not ready: try again shortly", retry_after=RETRY_AFTER)
+    if kind is DeadlineExceeded:
+        return DeadlineExceeded("the model did not answer in time")
+    return kind(_sentence(details))
+
+
+def _sentence(details: str) -> str:
+    """Triton's first line, without the Python backend's traceback and without paths of the machine."""
+    text = details.split("\n\nAt:")[0].strip()
+    text = text.splitlines()[-1 if text.startswith("Traceback") else 0] if text else "the model failed"
+    return re.sub(r"(?<![\w/])/(?:[\w.+-]+/)+[\w.+-]+", "…", text)[:500]

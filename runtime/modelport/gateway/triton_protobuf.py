@@ -1,0 +1,160 @@
+"""Between the neutral middle and Triton's protobuf messages (`grpc_service.proto`, `model_config.proto`). Pure.
+
+With `triton.py` the only importer of tritonclient. Tensors travel as raw bytes (`raw_input_contents`): little-endian,
+row-major; an element of BYTES has its length before it, as 4 bytes (Open Inference Protocol v2, "Raw tensor contents").
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from google.protobuf.json_format import MessageToDict
+from tritonclient.grpc import model_config_pb2, service_pb2
+
+from modelport.gateway.errors import BadUpstream
+from modelport.gateway.tensors import ANY, DTYPES, Array, InferRequest, InferResult, ModelMeta, TensorSpec
+
+_LENGTH = struct.Struct("<I")
+
+
+def encode_request(meta: ModelMeta, request: InferRequest) -> service_pb2.ModelInferRequest:
+    """Word a request for one version of a model."""
+    message = service_pb2.ModelInferRequest(model_name=meta.name, model_version=str(meta.version), id=request.id)
+    for name, array in request.inputs.items():
+        spec = meta.inputs[name]
+        shape = (*array.shape, 1) if spec.scalar_rows else array.shape
+        message.inputs.add(name=name, datatype=spec.dtype, shape=shape)
+        message.raw_input_contents.append(_to_raw(array))
+    for name in request.outputs or ():
+        output = message.outputs.add(name=name)
+        _set_parameters(output.parameters, request.output_parameters.get(name, {}))
+    _set_parameters(message.parameters, request.parameters)
+    return message
+
+
+def decode_response(meta: ModelMeta, message: service_pb2.ModelInferResponse) -> InferResult:
+    """Read Triton's answer; raise BadUpstream where it contradicts itself."""
+    if len(message.raw_output_contents) != len(message.outputs):
+        raise BadUpstream(
+            f"Triton answered {len(message.outputs)} outputs with {len(message.raw_output_contents)} contents"
+        )
+    outputs: dict[str, Array] = {}
+    for output, raw in zip(message.outputs, message.raw_output_contents, strict=True):
+        spec = meta.outputs.get(output.name)
+        shape: Sequence[int] = output.shape
+        if spec is not None and spec.scalar_rows and shape and shape[-1] == 1:
+            shape = shape[:-1]
+        outputs[output.name] = _from_raw(output.name, output.datatype, tuple(shape), raw)
+    return InferResult(outputs, int(message.model_version or meta.version), _parameters(message.parameters))
+
+
+def parse_meta(
+    metadata: service_pb2.ModelMetadataResponse,
+    config: model_config_pb2.ModelConfig,
+    version: int,
+    *,
+    scalar_rows: bool,
+) -> ModelMeta:
+    """Join what Triton's metadata and its configuration say of a model.
+
+    With `scalar_rows` a tensor that the configuration reshapes to the empty shape is shown as the model itself has it,
+    `[batch]` and not `[batch, 1]`.
+    """
+    configured = {tensor.name: tensor for tensor in (*config.input, *config.output)}
+
+    def spec(tensor: Any) -> TensorSpec:
+        known = configured.get(tensor.name)
+        scalar = (
+            scalar_rows
+            and config.max_batch_size > 0
+            and known is not None
+            and known.HasField("reshape")
+            and not known.reshape.shape
+        )
+        shape = tuple(tensor.shape[:-1] if scalar else tensor.shape)
+        optional = bool(getattr(known, "optional", False))
+        return TensorSpec(tensor.name, tensor.datatype, shape, optional, scalar)
+
+    return ModelMeta(
+        name=config.name,
+        version=version,
+        platform=metadata.platform,
+        max_batch_size=config.max_batch_size,
+        inputs={tensor.name: spec(tensor) for tensor in metadata.inputs},
+        outputs={tensor.name: spec(tensor) for tensor in metadata.outputs},
+        instances=max(1, sum(group.count for group in config.instance_group)),
+        sequence=config.HasField("sequence_batching"),
+    )
+
+
+def zero_request(meta: ModelMeta) -> InferRequest:
+    """Build the smallest request that fits the model: zeros or empty strings, every free dimension 1."""
+
+    def zeros(spec: TensorSpec) -> Array:
+        shape = tuple(1 if size == ANY else size for size in spec.shape)
+        return np.full(shape, b"" if spec.dtype == "BYTES" else 0, dtype=DTYPES[spec.dtype])
+
+    parameters: dict[str, bool | int] = {}
+    if meta.sequence:
+        parameters = {"sequence_id": 1, "sequence_start": True, "sequence_end": True}
+    return InferRequest(
+        inputs={name: zeros(spec) for name, spec in meta.inputs.items() if not spec.optional}, parameters=parameters
+    )
+
+
+def as_json(message: Any) -> dict[str, Any]:
+    """Word a message as Triton's own HTTP endpoint does: the .proto's names, defaults written out."""
+    found: dict[str, Any] = MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    return found
+
+
+def _to_raw(array: Array) -> bytes:
+    if array.dtype.kind == "O":
+        return b"".join(part for item in array.ravel() for part in (_LENGTH.pack(len(item)), item))
+    return array.tobytes()
+
+
+def _from_raw(name: str, datatype: str, shape: tuple[int, ...], raw: bytes) -> Array:
+    dtype = DTYPES.get(datatype)
+    if dtype is None:
+        raise BadUpstream(f"Triton answered the output {name!r} in an unknown data type")
+    try:
+        if dtype.kind != "O":
+            return np.frombuffer(raw, dtype).reshape(shape)
+        items = np.empty(shape, dtype)
+        items.flat = list(_split(raw))
+    except (ValueError, struct.error) as error:
+        raise BadUpstream(f"Triton answered the output {name!r} with {len(raw)} bytes for {list(shape)}") from error
+    return items
+
+
+def _split(raw: bytes) -> Iterable[bytes]:
+    position = 0
+    while position < len(raw):
+        (length,) = _LENGTH.unpack_from(raw, position)
+        position += _LENGTH.size + length
+        if position > len(raw):
+            raise ValueError("a string runs past the end")
+        yield raw[position - length : position]
+
+
+def _set_parameters(target: Any, parameters: Mapping[str, bool | int | float | str]) -> None:
+    for name, value in parameters.items():
+        match value:
+            case bool():
+                target[name].bool_param = value
+            case int():
+                target[name].int64_param = value
+            case float():
+                target[name].double_param = value
+            case str():
+                target[name].string_param = value
+
+
+def _parameters(source: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
+    return {name: getattr(value, value.WhichOneof("parameter_choice")) for name, value in source.items()}
