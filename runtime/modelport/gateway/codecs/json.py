@@ -1,0 +1,168 @@
+"""JSON text to values, exactly and at speed; every format reads its body here and writes its reply here.
+
+Reading is stricter than Python's own parser: a doubled key, a lone surrogate, a number that no double holds and deep
+nesting are errors with their place, not surprises further on. What is valid but large costs what orjson costs.
+
+An integer beyond 64 bits may arrive as a float; whoever wants an integer refuses floats (`arrays`, `expect`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+from modelport.gateway.codecs.words import item, member
+from modelport.gateway.errors import BadRequest
+
+DEPTH = 64
+"""Lists and objects inside one another, unless the model's limits say otherwise."""
+
+_BOM = b"\xef\xbb\xbf"
+_BRACKETS = b"[]{}"
+_NOT_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
+_STRING = rb'"(?:[^"\\]++|\\.)*+"?'  # the closing quote is optional, so that no position is scanned twice
+_STRINGS = re.compile(_STRING, re.DOTALL)
+_STRINGS_AND_CONSTANTS = re.compile(_STRING + rb"|(-?Infinity|NaN)", re.DOTALL)
+
+
+def loads(body: bytes, *, constants: bool, depth: int = DEPTH) -> Any:
+    """Read a JSON document.
+
+    Args:
+        body: UTF-8, with or without a byte order mark.
+        constants: whether the bare tokens `NaN`, `Infinity` and `-Infinity` are numbers.
+        depth: how many lists and objects may stand inside one another.
+
+    Raises:
+        BadRequest: with the line and column, or with the path of a doubled key.
+    """
+    body = body.removeprefix(_BOM)
+    if not body.strip():
+        raise BadRequest("the body is empty, expected JSON")
+    value = _parse(body, constants=constants)
+    if _is_deeper_than(depth, body):
+        raise BadRequest(f"the body is nested deeper than {depth} lists and objects")
+    if _may_have_doubled_keys(value, body):
+        _refuse_doubled_keys(body)
+    return value
+
+
+def dumps(value: Any) -> bytes:
+    """Write a value of dicts, lists, strings, numbers and `orjson.Fragment`s, without white space."""
+    return orjson.dumps(value)
+
+
+def _parse(body: bytes, *, constants: bool) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        plain = _STRINGS_AND_CONSTANTS.sub(_blank, body) if constants else body
+        if plain == body:
+            raise _not_json(error) from error
+    # orjson judges the whole text with zeros in the constants' places; Python's parser, which reads them, gives values.
+    try:
+        orjson.loads(plain)
+        return json.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise _not_json(error) from error
+    except RecursionError as error:
+        raise BadRequest("the body is nested too deep") from error
+
+
+def _blank(match: re.Match[bytes]) -> bytes:
+    """Put a zero of the same length in a constant's place, so that positions stay true; leave strings alone."""
+    constant: bytes | None = match[1]
+    return match[0] if constant is None else b"0".ljust(len(constant))
+
+
+def _not_json(error: orjson.JSONDecodeError) -> BadRequest:
+    return BadRequest(f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})")
+
+
+def _is_deeper_than(depth: int, body: bytes) -> bool:
+    """Tell how deep a valid document is nested by peeling off the innermost brackets, layer by layer."""
+    if body.count(b"[") + body.count(b"{") <= depth:
+        return False
+    if b'"' in body:
+        body = _STRINGS.sub(b"", body)
+    brackets = body.translate(None, _NOT_BRACKETS)
+    for _ in range(depth):
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not brackets:
+            return False
+    return True
+
+
+def _may_have_doubled_keys(value: Any, body: bytes) -> bool:
+    """Tell whether a member of an object went missing when the document was read.
+
+    Every member has one colon, and every other colon stands in a string. So all is well as soon as the members and
+    the strings' colons found add up to the colons of the text. Objects are looked into before lists: in most requests
+    a few members account for every colon, and the long lists of numbers are never touched.
+    """
+    missing = body.count(b":")
+    if not missing:
+        return False
+    if b"\\u003" in body:  # an escaped colon, which the text does not count, could stand in for a lost one
+        return True
+    objects: list[dict[str, Any]] = []
+    lists: list[list[Any]] = [[value]]
+    while objects or lists:
+        members: Any
+        if objects:
+            found = objects.pop()
+            missing -= len(found)
+            if not missing:
+                return False
+            missing -= sum(key.count(":") for key in found)
+            members = found.values()
+        else:
+            members = lists.pop()
+        for value in members:
+            kind = type(value)
+            if kind is dict:
+                objects.append(value)
+            elif kind is list:
+                lists.append(value)
+            elif kind is str:
+                missing -= value.count(":")
+        if not missing:
+            return False
+    return True
+
+
+class _Doubled(dict[str, Any]):
+    """An object in whose text a key stood twice."""
+
+    key: str
+
+
+def _refuse_doubled_keys(body: bytes) -> None:
+    """Raise BadRequest with the path of the first doubled key; return when there is none after all."""
+    try:
+        value = json.loads(body, object_pairs_hook=_keep_doubled)
+    except RecursionError as error:
+        raise BadRequest("the body is nested too deep") from error
+    rest: list[tuple[str, Any]] = [("", value)]
+    while rest:
+        path, value = rest.pop()
+        match value:
+            case _Doubled():
+                raise BadRequest(f"{member(path, value.key)}: the key stands twice in one object")
+            case dict():
+                rest.extend((member(path, key), inner) for key, inner in value.items())
+            case list():
+                rest.extend((item(path, i), inner) for i, inner in enumerate(value) if isinstance(inner, dict | list))
+
+
+def _keep_doubled(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) == len(pairs):
+        return value
+    doubled = _Doubled(value)
+    seen: set[str] = set()
+    doubled.key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    return doubled
