@@ -1,0 +1,71 @@
+"""The serving configuration: what the operator or `modelport serve` writes and the gateway reads.
+
+    FOLDER/models/NAME.json   ServedModel: the resource, what is served of it, its class labels
+    FOLDER/keys/NAME.json     KeyDigests: which keys open it
+
+NAME is `metadata.name`. In a cluster the files come from a ConfigMap and a Secret; the gateway sees no difference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from modelport.api.frozen import Frozen
+from modelport.api.model import PublishedModel
+from modelport.api.parse import InvalidManifest
+
+
+class _Document(Frozen):
+    def dump_json(self) -> str:
+        """Write the file's content."""
+        return self.model_dump_json(by_alias=True, exclude_none=True, indent=2)
+
+    @classmethod
+    def parse_json(cls, text: str | bytes, where: str) -> Self:
+        """Read the file's content; raise InvalidManifest with `where` if it is no such document."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise InvalidManifest(where, [str(error)]) from error
+
+
+class ServedModel(_Document):
+    """One model as the gateway serves it."""
+
+    resource: PublishedModel
+    digest: str = ""
+    """Of the model's files, for `X-Model-Digest`; empty where it is not known."""
+    labels: tuple[str, ...] = ()
+    """Class labels: `spec.io.labels`, or the content of the file that `spec.io.labelsFrom` names."""
+
+
+class KeyDigest(Frozen):
+    """One key, known by its digest alone."""
+
+    name: str
+    """As in `spec.access.keys`; metrics and logs show it in the key's place."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of the key's UTF-8 bytes, in lower-case hexadecimal."""
+    expires: AwareDatetime | None = None
+    """From then on the key is refused as inactive."""
+    revoked: AwareDatetime | None = None
+    """Since then the key is refused as inactive; the entry stays for 90 days, so that the refusal can say so."""
+
+
+class KeyDigests(_Document):
+    """The keys of one model. No key opens a model without keys, unless it is anonymous."""
+
+    keys: tuple[KeyDigest, ...] = ()
+
+
+def model_file(folder: Path, name: str) -> Path:
+    """Return the place of a model's ServedModel."""
+    return folder / "models" / f"{name}.json"
+
+
+def keys_file(folder: Path, name: str) -> Path:
+    """Return the place of a model's KeyDigests."""
+    return folder / "keys" / f"{name}.json"
