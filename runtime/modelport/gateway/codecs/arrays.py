@@ -27,7 +27,7 @@ B64 = "b64"
 """The one key of the object that stands for bytes: `{"b64": "aGk="}`."""
 
 
-def parse_array(value: Any, dtype: str, path: str, *, elements: int) -> Array:
+def parse_array(value: Any, dtype: str, path: str, *, elements: int, key: str | None = None) -> Array:
     """Turn nested lists, or a single value, into an array of a Triton data type.
 
     The rank is what the nesting says: a bare value has rank 0. An integer is fine for a float; floats overflow to
@@ -39,11 +39,13 @@ def parse_array(value: Any, dtype: str, path: str, *, elements: int) -> Array:
         dtype: a key of `tensors.DTYPES`.
         path: of `value` in the request, for messages.
         elements: the most elements that the array may have.
+        key: where `value` was gathered from a list of objects at `path`, the member that each of them gave; messages
+            then say `instances[3].sensor[1]`.
 
     Raises:
         BadRequest: with the path of the first offender.
     """
-    leaves = _flatten(value, path, elements)
+    leaves = _flatten(value, _Place(path, key), elements)
     rule = _RULES.get(DTYPES[dtype].kind, _FLOAT)
     if not leaves.kinds <= rule.kinds:
         index = next(i for i, leaf in enumerate(leaves.values) if type(leaf) not in rule.kinds)
@@ -51,6 +53,22 @@ def parse_array(value: Any, dtype: str, path: str, *, elements: int) -> Array:
             f"{leaves.path_at(index)}: expected {rule.expected} ({dtype}), got {describe(leaves.values[index])}"
         )
     return rule.build(leaves, dtype).reshape(leaves.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the request the nested lists come from."""
+
+    path: str
+    key: str | None
+
+    def at(self, shape: tuple[int, ...], index: int) -> str:
+        """Return the path of an element by its place, in C order, in the levels of that shape."""
+        if not shape:
+            return self.path
+        first, *rest = map(int, np.unravel_index(index, shape))
+        path = item(self.path, first)
+        return item(path if self.key is None else member(path, self.key), *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,50 +80,45 @@ class _Leaves:
     kinds: set[type]
     """The types of the values."""
     shape: tuple[int, ...]
-    path: str
+    place: _Place
 
     def path_at(self, index: int) -> str:
-        return _path_at(self.path, self.shape, index)
+        return self.place.at(self.shape, index)
 
 
-def _flatten(value: Any, path: str, elements: int) -> _Leaves:
+def _flatten(value: Any, place: _Place, elements: int) -> _Leaves:
     """Undo the nesting, which must be regular."""
     level: list[Any] = [value]
     shape: tuple[int, ...] = ()
     while list in (kinds := set(map(type, level))):
         if len(kinds) > 1:
-            raise _mixed(level, path, shape)
+            raise _mixed(level, place, shape)
         if len(set(map(len, level))) > 1:
-            raise _ragged(level, path, shape)
+            raise _ragged(level, place, shape)
         if len(shape) == RANK:
-            raise BadRequest(f"{path}: lists inside one another, more than a tensor's {RANK} dimensions")
+            raise BadRequest(f"{place.path}: lists inside one another, more than a tensor's {RANK} dimensions")
         width = len(level[0])
         shape = (*shape, width)
         if width * len(level) > elements:
-            raise BadRequest(f"{path}: more than {elements} elements")
+            raise BadRequest(f"{place.path}: more than {elements} elements")
         level = level[0] if len(level) == 1 else list(chain.from_iterable(level))
-    return _Leaves(level, kinds, shape, path)
+    return _Leaves(level, kinds, shape, place)
 
 
-def _path_at(path: str, shape: tuple[int, ...], index: int) -> str:
-    return item(path, *map(int, np.unravel_index(index, shape))) if shape else path
-
-
-def _mixed(level: list[Any], path: str, shape: tuple[int, ...]) -> BadRequest:
+def _mixed(level: list[Any], place: _Place, shape: tuple[int, ...]) -> BadRequest:
     want_list = isinstance(level[0], list)
     index = next(i for i, value in enumerate(level) if isinstance(value, list) is not want_list)
     expected = "a list" if want_list else "a single value"
     return BadRequest(
-        f"{_path_at(path, shape, index)}: expected {expected} as in {_path_at(path, shape, 0)}, "
-        f"got {describe(level[index])}"
+        f"{place.at(shape, index)}: expected {expected} as in {place.at(shape, 0)}, got {describe(level[index])}"
     )
 
 
-def _ragged(level: list[list[Any]], path: str, shape: tuple[int, ...]) -> BadRequest:
+def _ragged(level: list[list[Any]], place: _Place, shape: tuple[int, ...]) -> BadRequest:
     width = len(level[0])
     index = next(i for i, value in enumerate(level) if len(value) != width)
     return BadRequest(
-        f"{_path_at(path, shape, index)}: expected a list of {width} as in {_path_at(path, shape, 0)}, "
+        f"{place.at(shape, index)}: expected a list of {width} as in {place.at(shape, 0)}, "
         f"got a list of {len(level[index])}"
     )
 

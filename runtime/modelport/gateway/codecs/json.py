@@ -66,7 +66,7 @@ def _parse(body: bytes, *, constants: bool) -> Any:
     try:
         orjson.loads(plain)
         return json.loads(body)
-    except orjson.JSONDecodeError as error:
+    except json.JSONDecodeError as error:  # orjson's is one of these
         raise _not_json(error) from error
     except RecursionError as error:
         raise BadRequest("the body is nested too deep") from error
@@ -78,7 +78,7 @@ def _blank(match: re.Match[bytes]) -> bytes:
     return match[0] if constant is None else b"0".ljust(len(constant))
 
 
-def _not_json(error: orjson.JSONDecodeError) -> BadRequest:
+def _not_json(error: json.JSONDecodeError) -> BadRequest:
     return BadRequest(f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})")
 
 
