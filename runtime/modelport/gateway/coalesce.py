@@ -36,7 +36,7 @@ class Trip:
     queue: float = 0.0
     triton: float = 0.0
     batch: int = 0
-    """Rows of the call that carried it; 0 where the model does not batch."""
+    """Rows of the call to Triton, noted by one of the requests it carried; 0 for the others, and without a batch."""
 
 
 @dataclass(slots=True, eq=False)
@@ -161,7 +161,7 @@ class Coalescer:
         rows = sum(passenger.rows for passenger in passengers)
         for passenger in passengers:
             passenger.trip.queue = started - passenger.arrived
-            passenger.trip.batch = rows
+        passengers[0].trip.batch = rows
         try:
             result = await self._infer(meta, _join(passengers), passengers[0].trace)
             shares = list(_shares(result, passengers))
@@ -183,7 +183,7 @@ class Coalescer:
 
 def joinable_rows(meta: ModelMeta, request: InferRequest) -> int:
     """How many rows a request brings into a joint call; 0 if it must travel alone."""
-    if not meta.max_batch_size or meta.sequence or request.parameters or request.output_parameters or request.id:
+    if not meta.max_batch_size or meta.sequence or request.parameters or request.output_parameters:
         return 0
     rows = {array.shape[0] if array.ndim else 0 for array in request.inputs.values()}
     return rows.pop() if len(rows) == 1 else 0

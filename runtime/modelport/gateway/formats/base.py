@@ -9,7 +9,7 @@ is chosen by the route alone, never by looking into the request.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Protocol
 
@@ -78,6 +78,10 @@ class Call:
     body: bytes = b""
     """Decompressed."""
     request_id: str = ""
+
+    def with_body(self, body: bytes) -> Call:
+        """The same call, once its body has been read."""
+        return replace(self, body=body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,137 @@
+"""One gateway process: listening sockets, the two applications on them, and an orderly end.
+
+SIGTERM → not ready any more → no new connections → what was begun is finished → the connection to Triton closes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from time import monotonic
+
+import aiohttp
+from aiohttp import web
+
+from modelport.errors import ModelportError
+from modelport.gateway.admin import add_metrics_route, add_public_routes
+from modelport.gateway.app import Gateway
+from modelport.gateway.config import GatewayOptions, read_config, watch_config
+from modelport.gateway.metrics import GatewayMetrics
+from modelport.gateway.triton import Triton
+
+log = logging.getLogger(__name__)
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+BACKLOG = 1024
+"""Connections that the kernel holds while the process is busy."""
+KEEPALIVE_SECONDS = 75.0
+"""Longer than the 60 s of common load balancers, which must be the ones to close an idle connection."""
+
+
+class PortBusy(ModelportError):
+    """Someone else listens where the gateway was told to."""
+
+
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Bind a port. `shared` lets the other workers of the same user bind it too (SO_REUSEPORT)."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(BACKLOG)
+    except OSError as error:
+        bound.close()
+        raise PortBusy(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    bound.setblocking(False)
+    return bound
+
+
+async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.socket) -> None:
+    """Serve on two listening sockets until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        triton = Triton(options.triton)
+        stack.push_async_callback(triton.close)
+        gateway = Gateway(options, GatewayMetrics(), triton)
+        await stack.enter_async_context(_watching(options, gateway))
+
+        app, admin = web.Application(), web.Application()
+        for each in (app, admin):
+            add_public_routes(each, gateway)
+        add_metrics_route(admin, gateway, session, options.triton_metrics)
+        app.router.add_route("*", "/{path:.*}", gateway.handle)
+
+        await stack.enter_async_context(_listening(admin, metrics, drain_seconds=1.0))
+        await stack.enter_async_context(_listening(app, public, drain_seconds=options.drain_seconds))
+        log.info("listening on port %d, metrics on port %d", _port(public), _port(metrics))
+        await stop.wait()
+        gateway.draining = True
+        log.info("stopping: no new requests; those begun have %g s to end", options.drain_seconds)
+
+
+@contextlib.asynccontextmanager
+async def _watching(options: GatewayOptions, gateway: Gateway) -> AsyncIterator[None]:
+    """Keep the configuration and the models' states current."""
+    gateway.apply(read_config(options.config))
+    await gateway.models.refresh()
+    looked = monotonic()
+
+    def on_look() -> None:
+        nonlocal looked
+        now = monotonic()
+        if options.worker_index == 0:
+            gateway.tell_time(now - looked)
+        looked = now
+
+    tasks = [
+        asyncio.create_task(_undying(lambda: watch_config(options.config, gateway.apply))),
+        asyncio.create_task(_undying(lambda: gateway.models.watch(on_look))),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _undying(work: Callable[[], Awaitable[None]]) -> None:
+    """A bug in a background task must neither end it for good nor pass in silence."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("a background task failed; it goes on")
+        await asyncio.sleep(1)
+
+
+@contextlib.asynccontextmanager
+async def _listening(app: web.Application, bound: socket.socket, *, drain_seconds: float) -> AsyncIterator[None]:
+    """Take requests on a socket; on leaving, take no more and wait for those in flight."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        handler_cancellation=True,  # a client that leaves takes its request out of the queue
+        shutdown_timeout=drain_seconds,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+    )
+    await runner.setup()
+    try:
+        await web.SockSite(runner, bound, backlog=BACKLOG).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _port(bound: socket.socket) -> int:
+    port: int = bound.getsockname()[1]
+    return port
