@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -52,6 +52,9 @@ class Declared:
     absent: str = ""
     """When there is no such series; empty where it always exists once something has been counted."""
 
+
+Reading = Mapping[Declared, Iterable[tuple[Sequence[str], float]]]
+"""What was read at a scrape: label values and number of each series; a metric that is left out is absent."""
 
 REQUESTS = Declared(
     "modelport_requests_total",

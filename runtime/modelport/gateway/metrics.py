@@ -23,7 +23,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from prometheus_client.registry import Collector
 
 from modelport.gateway import metric_table as table
-from modelport.gateway.metric_table import Declared, Kind
+from modelport.gateway.metric_table import Declared, Kind, Reading
 from modelport.gateway.triton_metrics import as_openmetrics
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -32,9 +32,6 @@ MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 END = b"# EOF\n"
 MAX_EXEMPLAR = 128
 """Characters that OpenMetrics allows in an exemplar's labels, names included."""
-
-Reading = Mapping[Declared, Iterable[tuple[Sequence[str], float]]]
-"""What was read at a scrape: label values and number for each series; a metric that is left out is absent."""
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a `_created` series beside each counter doubles the page
 

@@ -22,12 +22,17 @@ class Rate:
     """What one key may do on one model, over all processes of this gateway."""
 
     per_second: float
-    burst: float
-    """Requests that may come at once after a pause; at least 1."""
+    burst: float | None = None
+    """Requests that may come at once after a pause, at least 1; None for those of one second."""
+
+    @property
+    def capacity(self) -> float:
+        """What a full bucket holds."""
+        return max(1.0, self.per_second if self.burst is None else self.burst)
 
     def shared_by(self, workers: int) -> Rate:
         """The part of one of `workers` processes among which the kernel spreads the connections."""
-        return Rate(self.per_second / workers, max(1.0, self.burst / workers))
+        return Rate(self.per_second / workers, self.capacity / workers)
 
 
 @dataclass(slots=True)
@@ -39,7 +44,7 @@ class Bucket:
 
     def settle(self, rate: Rate, now: float) -> None:
         """Add what has flowed in since `at`."""
-        self.tokens = min(rate.burst, self.tokens + max(0.0, now - self.at) * rate.per_second)
+        self.tokens = min(rate.capacity, self.tokens + max(0.0, now - self.at) * rate.per_second)
         self.at = now
 
 
@@ -66,7 +71,7 @@ class RateLimiter:
         rate = self._rates.get(model)
         if rate is None:
             return
-        bucket = self._buckets.pop((model, key), None) or Bucket(rate.burst, now)
+        bucket = self._buckets.pop((model, key), None) or Bucket(rate.capacity, now)
         bucket.settle(rate, now)
         self._forget_one(now)
         self._buckets[model, key] = bucket
@@ -94,6 +99,6 @@ class RateLimiter:
         """Drop the longest untouched bucket if it is full again or one too many: one look a check, never a sweep."""
         for (model, key), oldest in self._buckets.items():
             oldest.settle(self._rates[model], now)
-            if oldest.tokens >= self._rates[model].burst or len(self._buckets) >= self._max_buckets:
+            if oldest.tokens >= self._rates[model].capacity or len(self._buckets) >= self._max_buckets:
                 del self._buckets[model, key]
             return

@@ -24,28 +24,15 @@ COUNTER = re.compile(r"(# TYPE \S+) counter$")
 BOUND = re.compile(r'\b(le|quantile)="([^"]*)"')
 
 
-class TritonMetrics:
-    """The metrics endpoint of one Triton."""
-
-    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
-        """`url` is such as `http://127.0.0.1:8002/metrics`."""
-        self._url = url
-        self._session = session
-        self.up = False
-        """Whether the last `fetch` had an answer."""
-
-    async def fetch(self) -> str:
-        """Triton's `nv_*` as Prometheus text, empty where Triton does not answer. Never raises."""
-        try:
-            async with self._session.get(self._url, timeout=TIMEOUT, raise_for_status=True) as response:
-                text = await response.text()
-        except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:
-            if self.up:
-                log.warning("Triton's metrics at %s cannot be read: %s", self._url, error or "no answer within 1 s")
-            self.up = False
-            return ""
-        self.up = True
-        return "".join(f"{line}\n" for line in text.splitlines() if OURS.match(line))
+async def fetch_triton_metrics(session: aiohttp.ClientSession, url: str) -> str | None:
+    """Triton's `nv_*` as Prometheus text; None where Triton does not answer. `url` ends in `/metrics`."""
+    try:
+        async with session.get(url, timeout=TIMEOUT, raise_for_status=True) as response:
+            text = await response.text()
+    except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:
+        log.debug("Triton's metrics at %s cannot be read: %r", url, error)  # modelport_triton_up says it to people
+        return None
+    return "".join(f"{line}\n" for line in text.splitlines() if OURS.match(line))
 
 
 def as_openmetrics(text: str) -> str:
