@@ -1,0 +1,67 @@
+# Every command of the project. `make` alone lists them.
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev run test test-unit lint fmt types generate verify bench lock clean
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# Options for `make run`, such as ARGS="--port 8501".
+ARGS   ?=
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: install ## Serve the example models on this machine: http://127.0.0.1:8080
+	@$(BIN)/python examples/build_models.py
+	@exec $(BIN)/modelport serve examples/*.yaml $(ARGS)
+
+test: dev ## Run the tests: unit, contract, and those with a real Triton
+	$(BIN)/python -m pytest tests/unit tests/contract tests/triton
+
+install: $(VENV)/.run ## Make the virtual environment with what serving needs
+
+dev: $(VENV)/.dev ## Add what testing and developing need
+
+test-unit: dev ## Run the tests that need nothing and take seconds
+	$(BIN)/python -m pytest tests/unit tests/contract
+
+lint: dev ## Check style, types, imports and generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory verify
+
+fmt: dev ## Put the code into the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+generate: dev ## Write the files that are made from the code: CRD and reference pages
+	$(BIN)/python -m modelport.api.schema > crds/publishedmodels.yaml.new
+	mv crds/publishedmodels.yaml.new crds/publishedmodels.yaml
+	$(BIN)/python -m modelport.api.reference > docs/reference/publishedmodel.md.new
+	mv docs/reference/publishedmodel.md.new docs/reference/publishedmodel.md
+	$(BIN)/python -m modelport.gateway.metrics > docs/reference/metrics.md.new
+	mv docs/reference/metrics.md.new docs/reference/metrics.md
+
+verify: generate ## Fail if a generated file is not what the code makes
+	git diff --exit-code -- crds docs/reference
+
+bench: dev ## Measure the gateway beside Triton's own endpoint; writes docs/benchmarks.md
+	$(BIN)/python tests/bench/bench.py
+
+lock: dev ## Choose dependency versions anew and write requirements/*.txt
+	scripts/lock
+
+clean: ## Remove the virtual environment, sample models and caches
+	rm -rf $(VENV) examples/models .modelport .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# A marker is touched last, so that an interrupted installation is made again.
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@scripts/install "$(PYTHON)" $(VENV) requirements/run.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@scripts/install "$(PYTHON)" $(VENV) requirements/dev.txt
+	@touch $@
