@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import aiohttp
 import orjson
 from aiohttp import web
 
 from modelport.gateway.app import Gateway
+from modelport.gateway.exposition import Exposition
 from modelport.gateway.formats import FORMATS
 from modelport.gateway.openapi import build_openapi
-from modelport.gateway.triton_metrics import fetch_triton_metrics
 
 
 def add_public_routes(app: web.Application, gateway: Gateway) -> None:
@@ -35,14 +34,11 @@ def add_public_routes(app: web.Application, gateway: Gateway) -> None:
     app.router.add_get("/openapi.json", openapi)
 
 
-def add_metrics_route(
-    app: web.Application, gateway: Gateway, session: aiohttp.ClientSession, triton: str | None
-) -> None:
-    """Metrics; `triton` is the URL of Triton's own, which are passed through."""
+def add_metrics_route(app: web.Application, exposition: Exposition) -> None:
+    """Metrics, Triton's own among them."""
 
     async def metrics(request: web.Request) -> web.Response:
-        passed = await fetch_triton_metrics(session, triton) if triton else None
-        body, content_type = gateway.metrics.render(request.headers.get("Accept"), passed or "")
+        body, content_type = await exposition.answer(request.headers.get("Accept"))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     app.router.add_get("/metrics", metrics)

@@ -82,6 +82,8 @@ class Gateway:
         self.metrics = metrics
         self.models = Models(triton)
         self.draining = False
+        self.config_problems: tuple[str, ...] = ()
+        """What of the configuration in force could not be used."""
         self._options = options
         self._triton = triton
         self._router = Router(FORMATS.values())
@@ -92,6 +94,7 @@ class Gateway:
     def apply(self, config: ServingConfig) -> None:
         """Take a new configuration; requests in flight end under the old one."""
         served = config.models.values()
+        self.config_problems = config.problems
         self.models.apply(config.models)
         self._addresses = Addresses(each.resource for each in served)
         self._keys = Keyring(config)
@@ -215,7 +218,7 @@ class Gateway:
             case Operation.SERVER_READY:
                 facts = self.ready
             case Operation.REPOSITORY_INDEX:
-                opened = self._keys.opens(presented_key(request.headers))
+                opened = self._keys.opens(presented_key(request.headers), datetime.now(UTC))
                 facts = tuple(
                     (model.name, state) for model in self.models if model.name in opened for state in model.states()
                 )
@@ -225,14 +228,6 @@ class Gateway:
     def ready(self) -> bool:
         """Every model answers, and this process takes requests."""
         return not self.draining and all(model.ready for model in self.models)
-
-    def tell_time(self, seconds: float) -> None:
-        """Add to every model's account the seconds since the last call: up or down, held either way."""
-        for model in self.models:
-            labels = (model.name, model.namespace)
-            self.metrics.instance_seconds.labels(*labels).inc(seconds)
-            account = self.metrics.uptime if model.ready else self.metrics.unplanned_downtime
-            account.labels(*labels).inc(seconds)
 
     async def _read(self, request: web.Request, visit: _Visit, limit: int) -> None:
         if request.body_exists:

@@ -17,9 +17,11 @@ import aiohttp
 from aiohttp import web
 
 from modelport.errors import ModelportError
+from modelport.gateway.accounts import Accounts, State
 from modelport.gateway.admin import add_metrics_route, add_public_routes
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, read_config, watch_config
+from modelport.gateway.exposition import Exposition
 from modelport.gateway.metrics import GatewayMetrics
 from modelport.gateway.triton import Triton
 
@@ -67,7 +69,7 @@ async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.
         app, admin = web.Application(), web.Application()
         for each in (app, admin):
             add_public_routes(each, gateway)
-        add_metrics_route(admin, gateway, session, options.triton_metrics)
+        add_metrics_route(admin, Exposition(gateway, options, session))
         app.router.add_route("*", "/{path:.*}", gateway.handle)
 
         await stack.enter_async_context(_listening(admin, metrics, drain_seconds=1.0))
@@ -81,16 +83,14 @@ async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.
 @contextlib.asynccontextmanager
 async def _watching(options: GatewayOptions, gateway: Gateway) -> AsyncIterator[None]:
     """Keep the configuration and the models' states current."""
+    accounts = Accounts(gateway.metrics, monotonic())
     gateway.apply(read_config(options.config))
     await gateway.models.refresh()
-    looked = monotonic()
 
     def on_look() -> None:
-        nonlocal looked
-        now = monotonic()
         if options.worker_index == 0:
-            gateway.tell_time(now - looked)
-        looked = now
+            states = {(each.name, each.namespace): State.UP if each.ready else State.DOWN for each in gateway.models}
+            accounts.tell(states, gateway.models.triton_up, monotonic())
 
     tasks = [
         asyncio.create_task(_undying(lambda: watch_config(options.config, gateway.apply))),

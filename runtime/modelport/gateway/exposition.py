@@ -1,0 +1,43 @@
+"""What `/metrics` is answered with: what requests counted, how models and machine are now, and Triton's own."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from modelport.gateway import metric_table as table
+from modelport.gateway.app import Gateway
+from modelport.gateway.config import GatewayOptions
+from modelport.gateway.gpu_metrics import GPU, Nvml, gpu_reader
+from modelport.gateway.metric_table import Reading
+from modelport.gateway.system_metrics import USAGE, usage_reader
+from modelport.gateway.triton_metrics import fetch_triton_metrics
+
+
+class Exposition:
+    """The metrics of one gateway process and of what it stands on."""
+
+    def __init__(self, gateway: Gateway, options: GatewayOptions, session: aiohttp.ClientSession) -> None:
+        """Have everything that is read at a scrape read for the metrics of `gateway`."""
+        self._gateway = gateway
+        self._session = session
+        self._url = options.triton_metrics
+        self._triton: str | None = None
+        """Triton's text for the answer in the making; None where it could not be read."""
+        observe = gateway.metrics.observe
+        observe((table.READY, table.CONFIG_PROBLEMS, table.TRITON_UP), self._read)
+        observe(USAGE, usage_reader(options.root_pid))
+        observe(GPU, gpu_reader(Nvml.open(), lambda: self._triton or ""))
+
+    async def answer(self, accept: str | None) -> tuple[bytes, str]:
+        """Everything as (body, content type), in the format that the Accept header asks for."""
+        if self._url:
+            self._triton = await fetch_triton_metrics(self._session, self._url)
+        return self._gateway.metrics.render(accept, self._triton or "")
+
+    def _read(self) -> Reading:
+        models = [((model.name, model.namespace), float(model.ready)) for model in self._gateway.models]
+        return {
+            table.READY: models,
+            table.CONFIG_PROBLEMS: [((), float(len(self._gateway.config_problems)))],
+            table.TRITON_UP: [((), float(self._triton is not None))] if self._url else [],
+        }
