@@ -70,12 +70,13 @@ class Supervised:
     """A command and the process that runs it now.
 
     `on_line` takes each line of its output; without it the output goes where ours goes. `on_start` is awaited beside
-    each new process, and cancelled when that process ends.
+    each new process, and cancelled when that process ends; `on_exit` is called when process and group are gone.
     """
 
     command: Command
     on_line: Callable[[str], None] | None = None
     on_start: Callable[[], Awaitable[None]] | None = None
+    on_exit: Callable[[], None] | None = None
     backoff: Backoff = field(default_factory=Backoff)
     starts: int = 0
     last_exit: int | None = None
@@ -150,6 +151,8 @@ class Supervised:
             self._signal_group(process.pid, signal.SIGKILL)
             self._process = None
             await _finish(beside)
+            if self.on_exit:
+                self.on_exit()
 
     async def _start(self) -> tuple[asyncio.subprocess.Process, int | None]:
         """Return the process and the end of the pipe from which its output is read.

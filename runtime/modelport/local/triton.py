@@ -1,0 +1,213 @@
+"""Triton as a child of `modelport serve`: its command line, its log, and its models loaded and unloaded over HTTP.
+
+It listens on loopback only, on ports that are held for it: a socket of ours is bound to each for as long as we live, so
+that nobody takes the port while Triton is down between two starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import aiohttp
+import psutil
+
+from modelport.local.errors import LoadError
+from modelport.local.process import Command
+from modelport.local.triton_install import TritonInstallation
+
+log = logging.getLogger("triton")
+
+LOOPBACK: Final = "127.0.0.1"
+EXIT_SECONDS: Final = 5
+"""How long Triton waits for its models when it ends. The gateway has drained by then; only a dead stub takes it all."""
+LOAD_SECONDS: Final = 600.0
+"""A load that takes longer is given up: the backend hangs."""
+SHM: Final = Path("/dev/shm")  # noqa: S108 - named by shm_overview(7)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Triton's three endpoints on loopback."""
+
+    grpc: int
+    http: int
+    metrics: int
+
+    @property
+    def grpc_address(self) -> str:
+        """For the gateway's `--triton`."""
+        return f"{LOOPBACK}:{self.grpc}"
+
+    @property
+    def metrics_url(self) -> str:
+        """For the gateway's `--triton-metrics`."""
+        return f"http://{LOOPBACK}:{self.metrics}/metrics"
+
+
+@contextmanager
+def held_ports() -> Iterator[Ports]:
+    """Choose free ports and hold them. Triton cannot share its metrics port, so that one is only chosen."""
+    with _bound(share=True) as grpc, _bound(share=True) as http:
+        with _bound(share=False) as metrics:
+            metrics_port = _number(metrics)
+        yield Ports(_number(grpc), _number(http), metrics_port)
+
+
+def build_command(installation: TritonInstallation, repository: Path, ports: Ports) -> Command:
+    """Return the command that runs Triton on `repository` without any model yet."""
+    argv = (
+        str(installation.server),
+        f"--model-repository={repository}",
+        f"--backend-directory={installation.backends}",
+        f"--backend-config=python,shm-region-prefix-name={shm_prefix(os.getpid())}",
+        "--model-control-mode=explicit",
+        "--exit-on-error=false",
+        "--strict-readiness=false",
+        f"--exit-timeout-secs={EXIT_SECONDS}",
+        f"--http-address={LOOPBACK}",
+        f"--grpc-address={LOOPBACK}",
+        f"--metrics-address={LOOPBACK}",
+        f"--http-port={ports.http}",
+        f"--grpc-port={ports.grpc}",
+        f"--metrics-port={ports.metrics}",
+        "--reuse-http-port=true",
+        "--reuse-grpc-port=true",
+        "--allow-gpu-metrics=false",
+    )
+    # SIGKILL upon our death: the stubs end by themselves when Triton is gone, and nobody is left to wait for a drain.
+    return Command("triton", argv, installation.environment, EXIT_SECONDS + 5, signal.SIGKILL)
+
+
+def shm_prefix(pid: int) -> str:
+    """The beginning of the names of the shared memory regions of the Triton that process `pid` supervises."""
+    return f"modelport_{pid}_"
+
+
+def remove_shared_memory(folder: Path = SHM) -> None:
+    """Remove the regions that killed Tritons left behind: of our own, which is down now, and of supervisors long gone.
+
+    Nobody else gets this memory back.
+    """
+    for region in folder.glob("modelport_*_*"):
+        pid = region.name.split("_")[1]
+        if pid.isdigit() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
+            with suppress(OSError):  # another user's
+                region.unlink()
+
+
+class TritonModels:
+    """Triton's model repository API (its HTTP extension "model repository"). A context manager."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://{LOOPBACK}:{port}"
+
+    async def __aenter__(self) -> Self:
+        # Triton waits for open connections when it ends, so none is kept.
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def live(self) -> bool:
+        """Whether Triton answers at all."""
+        try:
+            async with self._session.get(f"{self._url}/v2/health/live", timeout=_within(2)) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def load(self, name: str) -> None:
+        """Load a model, or load it anew where its files changed; raise LoadError with Triton's reason."""
+        await self._post(f"models/{name}/load", LOAD_SECONDS)
+
+    async def unload(self, name: str) -> None:
+        """Forget a model; its requests in flight end first."""
+        await self._post(f"models/{name}/unload", 30)
+
+    async def states(self) -> dict[str, dict[int, str]]:
+        """The state of each version of each model that Triton knows: READY, LOADING, UNLOADING, UNAVAILABLE."""
+        states: dict[str, dict[int, str]] = {}
+        for entry in await self._post("index", 10):
+            if entry.get("version"):
+                states.setdefault(entry["name"], {})[int(entry["version"])] = entry.get("state", "")
+        return states
+
+    async def _post(self, path: str, seconds: float) -> Any:
+        url = f"{self._url}/v2/repository/{path}"
+        try:
+            async with self._session.post(url, json={}, timeout=_within(seconds)) as answer:
+                body = await answer.json(content_type=None)
+        except TimeoutError as error:
+            raise LoadError(f"Triton did not answer within {seconds:g} s") from error
+        except (aiohttp.ClientError, ValueError) as error:
+            raise LoadError("Triton ended while it was asked") from error
+        if isinstance(body, dict) and "error" in body:
+            raise LoadError(explain_load_error(str(body["error"])))
+        return body
+
+
+_PREAMBLE = re.compile(
+    r"^(?:load failed for model '[^']*'|version \d+ is at UNAVAILABLE state|Internal|Invalid argument|Not found): "
+)
+
+
+def explain_load_error(error: str) -> str:
+    """Return the cause in Triton's report as one sentence, without the backend's stack and what leads up to it."""
+    cause = error.split("\n\nAt:\n")[0]
+    while found := _PREAMBLE.match(cause):
+        cause = cause[found.end() :]
+    return " ".join(cause.split()).rstrip(";")
+
+
+_LINE = re.compile(r"^(?P<level>[DIWEF])\d{4} [\d:.]+ \d+ (?P<source>[\w.]+:\d+)\] ?(?P<message>.*)$")
+_LEVELS: Final = {
+    "D": logging.DEBUG,
+    "I": logging.DEBUG,
+    "W": logging.DEBUG,
+    "E": logging.WARNING,
+    "F": logging.CRITICAL,
+}
+"""Triton's letters, a step lower than it means them: it warns of every missing GPU, and calls a refused model an error
+that is told elsewhere as one sentence."""
+_HARMLESS = re.compile(r"CudaDriverHelper|pinned system memory|DCGM|NVML")
+
+
+def forward_log_line(line: str) -> None:
+    """Log a line of Triton's under its level and without its time; tables and what has no form are for debugging."""
+    found = _LINE.match(line)
+    if found is None:
+        if line and line[0] not in "+|":
+            log.debug("%s", line)
+        return
+    if not found["message"]:  # a table follows
+        return
+    level = logging.DEBUG if _HARMLESS.search(line) else _LEVELS[found["level"]]
+    message = found["message"].strip('"').split("\\n\\nAt:")[0]
+    log.log(level, "%s", message, extra={"source": found["source"]})
+
+
+def _within(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds)
+
+
+def _bound(*, share: bool) -> socket.socket:
+    bound = socket.socket()
+    if share:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind((LOOPBACK, 0))
+    return bound
+
+
+def _number(bound: socket.socket) -> int:
+    port: int = bound.getsockname()[1]
+    return port
