@@ -35,7 +35,7 @@ def add_public_routes(app: web.Application, gateway: Gateway) -> None:
 
 
 def add_metrics_route(app: web.Application, exposition: Exposition) -> None:
-    """Metrics, Triton's own among them."""
+    """Metrics, in the format that the scraper asks for."""
 
     async def metrics(request: web.Request) -> web.Response:
         body, content_type = await exposition.answer(request.headers.get("Accept"))

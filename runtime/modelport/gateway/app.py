@@ -39,7 +39,7 @@ from modelport.gateway.errors import (
 from modelport.gateway.formats import FORMATS
 from modelport.gateway.formats.base import Call, Operation, Reply, Route
 from modelport.gateway.keys import Keyring, presented_key
-from modelport.gateway.metrics import GatewayMetrics
+from modelport.gateway.metrics import GatewayMetrics, ModelMetrics
 from modelport.gateway.models import LiveModel, Models
 from modelport.gateway.ratelimit import Rate, RateLimiter
 from modelport.gateway.routes import Match, Router
@@ -96,6 +96,7 @@ class Gateway:
         served = config.models.values()
         self.config_problems = config.problems
         self.models.apply(config.models)
+        self.config_problems = config.problems
         self._addresses = Addresses(each.resource for each in served)
         self._keys = Keyring(config)
         self._rates.update(_rates(config), monotonic())
@@ -267,7 +268,7 @@ class Gateway:
             response.enable_compression()
         return response
 
-    def _counters(self, visit: _Visit, match: Match) -> Any:
+    def _counters(self, visit: _Visit, match: Match) -> ModelMetrics:
         model = visit.model
         name, namespace = (model.name, model.namespace) if model is not None else ("", "")
         return self.metrics.of(name, namespace, match.format.name, visit.meta_version)

@@ -135,7 +135,7 @@ class Coalescer:
         lane = self._lanes.get(signature)
         if lane is None:
             lane = self._lanes[signature] = _Lane(meta)
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[InferResult] = asyncio.get_running_loop().create_future()
         passenger = _Passenger(request, rows, trace, perf_counter(), trip, answer)
         queue = lane.waiting.get(key)
         if queue is None:

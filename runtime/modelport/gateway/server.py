@@ -84,16 +84,19 @@ async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.
 async def _watching(options: GatewayOptions, gateway: Gateway) -> AsyncIterator[None]:
     """Keep the configuration and the models' states current."""
     accounts = Accounts(gateway.metrics, monotonic())
-    gateway.apply(read_config(options.config))
+    config = read_config(options.config)
+    gateway.apply(config)
     await gateway.models.refresh()
 
     def on_look() -> None:
         if options.worker_index == 0:
-            states = {(each.name, each.namespace): State.UP if each.ready else State.DOWN for each in gateway.models}
+            states = {
+                (model.name, model.namespace): State.UP if model.ready else State.DOWN for model in gateway.models
+            }
             accounts.tell(states, gateway.models.triton_up, monotonic())
 
     tasks = [
-        asyncio.create_task(_undying(lambda: watch_config(options.config, gateway.apply))),
+        asyncio.create_task(_undying(lambda: watch_config(options.config, gateway.apply, config))),
         asyncio.create_task(_undying(lambda: gateway.models.watch(on_look))),
     ]
     try:
