@@ -1,0 +1,49 @@
+"""The schemes a model may come from, each in a module of its own, imported when a URI asks for it.
+
+The libraries of the object stores are heavy and optional: a machine that serves from its disk needs none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import cast
+
+from modelport.repository.errors import FetchError
+from modelport.repository.limits import FetchLimits
+from modelport.repository.sources.base import Source
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheme:
+    module: str
+    install: str = ""
+    """What to type when the module's library is missing."""
+
+
+_SCHEMES: Mapping[str, _Scheme] = {
+    "file": _Scheme("file"),
+    "http": _Scheme("http"),
+    "https": _Scheme("http"),
+}
+
+_REFUSED: Mapping[str, str] = {
+    "pvc": "is a volume of a cluster; on one machine name its folder, file:///…",
+}
+
+
+def open_source(uri: str, credentials: Mapping[str, str], limits: FetchLimits) -> Source:
+    """Find the source that a URI names; a plain path is a file. Nothing is asked of it yet."""
+    name, colon, _ = uri.partition(":")
+    name = name.lower() if colon and "/" not in name else "file"
+    if name in _REFUSED:
+        raise FetchError(uri, _REFUSED[name])
+    if name not in _SCHEMES:
+        raise FetchError(uri, f"has the unknown scheme {name!r}; expected one of {', '.join(sorted(_SCHEMES))}")
+    scheme = _SCHEMES[name]
+    try:
+        module = import_module(f"{__name__}.{scheme.module}")
+    except ModuleNotFoundError as error:
+        raise FetchError(uri, f"needs the Python package {error.name!r}: {scheme.install}") from error
+    return cast(Source, module.build_source(uri, credentials, limits))
