@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from modelport.api.frozen import Frozen
+from modelport.api.frozen import Frozen, Rule
 from modelport.api.scalars import Cidr, DnsLabel, DnsName, HostPattern, ListMap, ListSet, Moment, Origin, UrlPath
 
 
@@ -29,6 +29,14 @@ class AccessKey(Frozen):
     """When the key stops working, such as 2027-01-01T00:00:00Z. Absent: never."""
     secret_ref: KeySecretRef | None = None
     """Secret that holds a key of your own. Absent: a key is made and kept in the Secret NAME-keys."""
+
+    rules = (
+        Rule(
+            "!has(self.secretRef) || !has(self.expires)",
+            "expires does not go with secretRef: a key of your own ends when you take it out of its Secret",
+            ".expires",
+        ),
+    )
 
 
 class RateLimit(Frozen):
@@ -89,6 +97,14 @@ class ImageUrls(Frozen):
     """Private address ranges in which the hosts may lie. Loopback, link-local and metadata addresses are never
     fetched."""
 
+    rules = (
+        Rule(
+            "self.allow.all(host, !host.matches('^[0-9.]+(:[0-9]+)?$'))",
+            "hosts are named, not given as addresses",
+            ".allow",
+        ),
+    )
+
 
 class Cors(Frozen):
     """Which web pages may call the model."""
@@ -115,4 +131,14 @@ class Access(Frozen):
     cors: Cors | None = None
     """Which web pages may call the model. Absent: none."""
     grpc: bool = False
-    """Offers Open Inference gRPC on a second port of the Service, keys checked."""
+    """Offers Open Inference gRPC on a second port of the Service, keys checked. Not served yet, hence refused."""
+
+    rules = (
+        Rule(
+            "!self.anonymous || !has(self.keys) || size(self.keys) == 0",
+            "keys do not go with anonymous: a model that answers everybody ignores them",
+            ".keys",
+        ),
+        Rule("!has(self.ingress) || !has(self.gateway)", "ingress and gateway exclude each other", ".gateway"),
+        Rule("!self.grpc", "gRPC is not served yet; leave the field out", ".grpc"),
+    )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelport.api.frozen import Frozen
+from modelport.api.frozen import Frozen, Rule
 from modelport.api.pod import Resources
 from modelport.api.scalars import Fraction, ImageName, ListSet, Tag, Uri
 from modelport.api.source import SecretRef
@@ -34,6 +34,14 @@ class Evaluation(Frozen):
     """Groups below the sink to which flagged pictures are stored. Absent: the sink itself."""
     sink: Storage | None = None
     """Where flagged pictures are stored. Absent: they are flagged in the answer only."""
+
+    rules = (
+        Rule(
+            "!has(self.uploadGroups) || size(self.uploadGroups) == 0 || has(self.sink)",
+            "uploadGroups needs a sink to store to",
+            ".uploadGroups",
+        ),
+    )
 
 
 class Retraining(Frozen):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelport.api.frozen import Frozen
+from modelport.api.frozen import Frozen, Rule
 from modelport.api.pod import PodOverrides, Resources
 from modelport.api.scalars import LabelKey, Tag
 from modelport.api.schedule import Schedule
@@ -24,7 +24,8 @@ class Gpu(Frozen):
     product: Tag | None = None
     """Product that the node must have, as its label `nvidia.com/gpu.product` says, such as NVIDIA-L4. Absent: any."""
     resource_name: LabelKey = "nvidia.com/gpu"
-    """Extended resource to ask for; MIG slices and shared GPUs have names of their own, such as nvidia.com/mig-1g.5gb."""
+    """Extended resource to ask for; MIG slices and shared GPUs have names of their own, such as
+    nvidia.com/mig-1g.5gb."""
 
 
 class Autoscaling(Frozen):
@@ -43,6 +44,15 @@ class Autoscaling(Frozen):
     engine: Literal["Auto", "HPA", "KEDA"] = "Auto"
     """What scales: a HorizontalPodAutoscaler or a KEDA ScaledObject. Auto takes KEDA where it is installed and there is
     no schedule."""
+
+    rules = (
+        Rule("self.minInstances <= self.maxInstances", "must not be above maxInstances", ".minInstances"),
+        Rule(
+            "!(self.metric in ['GPU', 'CPU']) || self.target <= 100.0",
+            "the target of metrics GPU and CPU is a percentage, at most 100",
+            ".target",
+        ),
+    )
 
 
 class Serverless(Frozen):
@@ -89,3 +99,42 @@ class Execution(Frozen):
     """How a change takes the place of what runs."""
     pod: PodOverrides = PodOverrides()
     """What the cluster needs to know of the Pods."""
+
+    rules = (
+        Rule(
+            "self.type != 'Serverless' || self.device == 'CPU'",
+            "type Serverless runs on device CPU alone",
+            ".device",
+        ),
+        Rule(
+            "self.type != 'Serverless' || !has(self.schedule)",
+            "schedule does not go with type Serverless, which stops by itself when idle",
+            ".schedule",
+        ),
+        Rule(
+            "self.type != 'Serverless' || !has(self.autoscaling)",
+            "autoscaling does not go with type Serverless, which scales from and to zero by itself",
+            ".autoscaling",
+        ),
+        Rule(
+            "self.type == 'Serverless' || !has(self.serverless)",
+            "serverless goes with type Serverless alone",
+            ".serverless",
+        ),
+        Rule("self.device == 'GPU' || !has(self.gpu)", "gpu goes with device GPU alone", ".gpu"),
+        Rule(
+            "self.device == 'GPU' || !has(self.autoscaling) || self.autoscaling.metric != 'GPU'",
+            "metric GPU needs device GPU",
+            ".autoscaling.metric",
+        ),
+        Rule(
+            "!has(self.schedule) || !has(self.autoscaling) || self.autoscaling.engine != 'KEDA'",
+            "engine KEDA does not go with a schedule: it starts at once what the schedule stops; take Auto or HPA",
+            ".autoscaling.engine",
+        ),
+        Rule(
+            "!has(self.autoscaling) || !has(oldSelf.autoscaling) || self.instances == oldSelf.instances",
+            "instances cannot change while autoscaling is set; change autoscaling.minInstances and maxInstances",
+            ".instances",
+        ),
+    )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from modelport.api.frozen import Frozen
+from modelport.api.frozen import Frozen, Rule
 from modelport.api.scalars import Fraction, ListMap, ListSet, Name, RelativeFile
 
 Task = Literal[
@@ -38,9 +38,9 @@ class ImageInput(Frozen):
     height: _Pixels | None = None
     """Height in pixels that the model takes."""
     resize: ResizePolicy = "Exact"
-    """What happens to a picture of another size. Exact refuses it and names both sizes; Stretch changes its proportions;
-    Letterbox keeps them and pads; CenterCrop covers the size and cuts the middle out. Exact by default, since nobody but
-    the model's author knows how it was trained."""
+    """What happens to a picture of another size. Exact refuses it and names both sizes; Stretch changes its
+    proportions; Letterbox keeps them and pads; CenterCrop covers the size and cuts the middle out. Exact by default,
+    since nobody but the model's author knows how it was trained."""
     layout: Literal["NCHW", "NHWC"] = "NCHW"
     """Order of the tensor's dimensions: batch, channels, height, width or batch, height, width, channels."""
     color: Literal["RGB", "BGR", "Gray"] = "RGB"
@@ -56,6 +56,20 @@ class ImageInput(Frozen):
     trained with."""
     frame: Annotated[int, Field(ge=0, le=65535)] | None = None
     """Which frame of a DICOM file with several is taken, from 0. Absent: such a file is refused."""
+
+    rules = (
+        Rule("has(self.width) == has(self.height)", "width and height go together"),
+        Rule(
+            "!has(self.mean) || size(self.mean) <= 1 || size(self.mean) == (self.color == 'Gray' ? 1 : 3)",
+            "mean needs one value, or one for each channel",
+            ".mean",
+        ),
+        Rule(
+            "!has(self.std) || size(self.std) <= 1 || size(self.std) == (self.color == 'Gray' ? 1 : 3)",
+            "std needs one value, or one for each channel",
+            ".std",
+        ),
+    )
 
 
 class AudioInput(Frozen):
@@ -80,6 +94,11 @@ class Input(Frozen):
     """How a picture becomes this tensor, with kind Image. Absent there: every field's default."""
     audio: AudioInput | None = None
     """How a wav file becomes this tensor, with kind Audio. Absent there: every field's default."""
+
+    rules = (
+        Rule("self.kind == 'Image' || !has(self.image)", "image goes with kind Image alone", ".image"),
+        Rule("self.kind == 'Audio' || !has(self.audio)", "audio goes with kind Audio alone", ".audio"),
+    )
 
 
 class Tabular(Frozen):
@@ -106,6 +125,26 @@ class Signature(Frozen):
     defaults: Annotated[Mapping[str, JsonValue], Field(max_length=256)] = Field(default_factory=dict)
     """Values of features that an example may leave out, with Classify and Regress: a number, text, or a list of one
     kind. Absent: every feature is needed."""
+
+    rules = (
+        Rule(
+            "self.method != 'Classify' || !has(self.outputs) || size(self.outputs) == 0 "
+            "|| ('scores' in self.outputs && self.outputs.all(name, name in ['scores', 'classes']))",
+            "the outputs of method Classify are `scores` and, if the model has them, `classes`",
+            ".outputs",
+        ),
+        Rule(
+            "self.method != 'Regress' || !has(self.outputs) || size(self.outputs) == 0 "
+            "|| self.outputs.all(name, name == 'outputs')",
+            "the output of method Regress is `outputs`",
+            ".outputs",
+        ),
+        Rule(
+            "self.method != 'Predict' || !has(self.defaults)",
+            "defaults go with methods Classify and Regress, whose examples may leave features out",
+            ".defaults",
+        ),
+    )
 
 
 class DetectionOutputs(Frozen):
@@ -152,6 +191,25 @@ class Detection(Frozen):
     mask_threshold: Fraction | None = None
     """Value from which a mask's pixel belongs to the object, with `outputs.masks`. Absent there: 0.5."""
 
+    rules = (
+        Rule("has(self.outputs) != has(self.yolo)", "one of outputs and yolo is needed, and only one"),
+        Rule(
+            "!has(self.yolo) || self.boxFormat in ['xyxy', 'cxcywh']",
+            "boxFormat goes with outputs: the boxes of a raw YOLO head are always cxcywh",
+            ".boxFormat",
+        ),
+        Rule(
+            "!has(self.iouThreshold) || has(self.yolo)",
+            "iouThreshold goes with yolo: the model's own outputs are final",
+            ".iouThreshold",
+        ),
+        Rule(
+            "!has(self.maskThreshold) || (has(self.outputs) && has(self.outputs.masks))",
+            "maskThreshold goes with outputs.masks",
+            ".maskThreshold",
+        ),
+    )
+
 
 class Io(Frozen):
     """What the model's tensors mean."""
@@ -171,3 +229,27 @@ class Io(Frozen):
     """Which tensors hold the predictions of a detection or segmentation model."""
     tabular: Tabular | None = None
     """How a table becomes one wide input. Absent: every column is an input of its own."""
+
+    rules = (
+        Rule(
+            "!has(self.labels) || size(self.labels) == 0 || !has(self.labelsFrom)",
+            "labels and labelsFrom exclude each other",
+            ".labelsFrom",
+        ),
+        Rule(
+            "has(self.detection) == (self.task in ['ObjectDetection', 'InstanceSegmentation'])",
+            "detection goes with tasks ObjectDetection and InstanceSegmentation, which need it",
+            ".detection",
+        ),
+        Rule(
+            "self.task != 'InstanceSegmentation' || !has(self.detection) "
+            "|| (has(self.detection.outputs) && has(self.detection.outputs.masks))",
+            "task InstanceSegmentation needs detection.outputs.masks",
+            ".detection",
+        ),
+        Rule(
+            "!has(self.tabular) || self.task in ['TabularClassification', 'TabularRegression']",
+            "tabular goes with tasks TabularClassification and TabularRegression alone",
+            ".tabular",
+        ),
+    )

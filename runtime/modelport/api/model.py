@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from modelport.api import names
 from modelport.api.access import Access
 from modelport.api.evaluation import Evaluation, Retraining
 from modelport.api.execution import Execution
-from modelport.api.frozen import Frozen
+from modelport.api.frozen import Frozen, Rule
 from modelport.api.io import Io, Task
 from modelport.api.limits import Limits
-from modelport.api.scalars import ListSet, Tag
+from modelport.api.scalars import DnsLabel, ListSet, Moment, Tag
 from modelport.api.source import ModelSpec
 from modelport.api.status import Status
 
@@ -32,15 +33,49 @@ APIS_BY_TASK: Mapping[Task, tuple[Api, ...]] = {
 """APIs that fit one kind of model alone."""
 
 
+_IMAGE_TASKS = ["ImageClassification", "ObjectDetection", "InstanceSegmentation"]
+_TABULAR_TASKS = ["TabularClassification", "TabularRegression"]
+
+
+def _fits(api: Api, tasks: list[str]) -> Rule:
+    return Rule(
+        f"!has(self.apis) || !('{api}' in self.apis) || self.io.task in {tasks}",
+        f"{api} needs io.task {' or '.join(tasks)}",
+        ".apis",
+    )
+
+
 class Metadata(Frozen):
-    """What Kubernetes keeps of every object, as far as it matters here."""
+    """What Kubernetes keeps of every object, as far as it matters here; the rest is left aside."""
 
     name: str
-    namespace: str = "default"
+    namespace: DnsLabel = "default"
     labels: Mapping[str, str] = Field(default_factory=dict)
     annotations: Mapping[str, str] = Field(default_factory=dict)
     uid: str = ""
     generation: int = 0
+    resource_version: str = ""
+    creation_timestamp: Moment | None = None
+
+    ELSEWHERE: ClassVar = frozenset(
+        {
+            "deletionGracePeriodSeconds",
+            "deletionTimestamp",
+            "finalizers",
+            "generateName",
+            "managedFields",
+            "ownerReferences",
+            "selfLink",
+        }
+    )
+    """Fields that the API server writes and nothing here reads."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_aside(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {name: field for name, field in value.items() if name not in cls.ELSEWHERE}
 
 
 class PublishedModelSpec(Frozen):
@@ -65,6 +100,27 @@ class PublishedModelSpec(Frozen):
     version_tag: Tag | None = None
     """A word of your own for this state of the resource, such as spring-2026; a new one rolls the Pods."""
 
+    rules = (
+        _fits("nexus", _IMAGE_TASKS),
+        _fits("azureml", ["ImageClassification"]),
+        _fits("prediction-one", _TABULAR_TASKS),
+        Rule(
+            "self.execution.device == 'GPU' || !has(self.model.config) || !has(self.model.config.instancesPerGpu)",
+            "instancesPerGpu needs execution.device GPU",
+            ".model.config.instancesPerGpu",
+        ),
+        Rule(
+            f"!has(self.evaluation) || self.io.task in {_IMAGE_TASKS}",
+            f"evaluation needs io.task {' or '.join(_IMAGE_TASKS)}",
+            ".evaluation",
+        ),
+        Rule(
+            "!has(self.retraining) || self.retraining.task == self.io.task",
+            "must be the same as spec.io.task",
+            ".retraining.task",
+        ),
+    )
+
 
 class PublishedModel(Frozen):
     """A trained model, published as HTTP APIs."""
@@ -74,6 +130,23 @@ class PublishedModel(Frozen):
     metadata: Metadata
     spec: PublishedModelSpec
     status: Status | None = None
+
+    rules = (
+        Rule(
+            f"size(self.metadata.name) <= {names.MAX_NAME_LENGTH}",
+            f"metadata.name has at most {names.MAX_NAME_LENGTH} characters: its children have longer names",
+        ),
+        Rule(
+            "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "metadata.name begins with a letter and holds lower-case letters, digits and hyphens: Services need it so",
+        ),
+        Rule(
+            "!((has(self.spec.model.name) ? self.spec.model.name : self.metadata.name) in "
+            f"{list(names.RESERVED_MODEL_NAMES)})",
+            f"the model's name must not be a path of the gateway: {', '.join(names.RESERVED_MODEL_NAMES)}",
+            ".spec.model.name",
+        ),
+    )
 
 
 def model_name(resource: PublishedModel) -> str:

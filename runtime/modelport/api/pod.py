@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from modelport.api.frozen import Frozen
+from modelport.api.frozen import Frozen, Rule
 from modelport.api.scalars import DnsName, EnvName, LabelKey, ListMap, Quantity
 
 _LabelValue = Annotated[str, Field(max_length=63)]
@@ -39,6 +39,16 @@ class Toleration(Frozen):
     toleration_seconds: Annotated[int, Field(ge=0, le=2**53 - 1)] | None = None
     """Seconds that a Pod stays on a node with effect NoExecute. Absent: for ever."""
 
+    rules = (
+        Rule("self.operator != 'Exists' || !has(self.value)", "value goes with operator Equal alone", ".value"),
+        Rule("self.operator != 'Equal' || has(self.key)", "operator Equal needs a key", ".key"),
+        Rule(
+            "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+            "tolerationSeconds goes with effect NoExecute alone",
+            ".tolerationSeconds",
+        ),
+    )
+
 
 class EnvVar(Frozen):
     """A variable of Triton's environment."""
@@ -49,6 +59,8 @@ class EnvVar(Frozen):
     """Value of the variable."""
     value_from: _Passthrough | None = None
     """Where the value comes from, as in a Pod: `secretKeyRef`, `configMapKeyRef` …"""
+
+    rules = (Rule("has(self.value) != has(self.valueFrom)", "one of value and valueFrom is needed, and only one"),)
 
 
 class ImagePullSecret(Frozen):

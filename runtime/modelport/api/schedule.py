@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelport.api.frozen import Frozen
+from modelport.api.frozen import Frozen, Rule
 from modelport.api.scalars import CalendarDate, EndTime, ListMap, ListSet, Moment, StartTime, TimeZone
 
 Day = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -21,6 +21,8 @@ class Hours(Frozen):
     end: EndTime
     """Time of day at which the model stops, "HH:MM"; "24:00" is the end of the day. Before the start: on the next
     day."""
+
+    rules = (Rule("self.start != self.end", 'start and end must differ; a whole day is "00:00" to "24:00"'),)
 
 
 class Window(Hours):
@@ -39,6 +41,13 @@ class ScheduleException(Frozen):
     """The model does not start on this date."""
     windows: Annotated[tuple[Hours, ...], Field(max_length=16)] = ()
     """Windows that start on this date, in place of the usual ones."""
+
+    rules = (
+        Rule(
+            "self.closed != (has(self.windows) && size(self.windows) > 0)",
+            "either `closed: true` or windows are needed, and only one of them",
+        ),
+    )
 
 
 class Override(Frozen):
@@ -61,3 +70,11 @@ class Schedule(Frozen):
     """Dates on which other windows hold."""
     override: Override | None = None
     """Keeps the model running or stopped until a moment."""
+
+    rules = (
+        Rule(
+            "timestamp('2026-01-01T00:00:00Z').getHours(self.timeZone) >= 0",
+            "no such time zone; names are those of the IANA database, such as Europe/Berlin",
+            ".timeZone",
+        ),
+    )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from modelport.api.frozen import Frozen
+from modelport.api.frozen import Frozen, Rule
 from modelport.api.scalars import (
     Digest,
     DnsName,
@@ -68,6 +68,46 @@ class Versions(Frozen):
     traffic: Annotated[tuple[TrafficShare, ...], Field(max_length=32), ListMap("version")] = ()
     """How requests that name no version are shared out; the percentages add up to 100. Absent: the highest version
     answers all."""
+
+    rules = (
+        Rule(
+            "self.policy != 'Specific' || (has(self.specific) && size(self.specific) > 0)",
+            "policy Specific needs the version numbers to load",
+            ".specific",
+        ),
+        Rule(
+            "self.policy == 'Specific' || !has(self.specific) || size(self.specific) == 0",
+            "version numbers go with policy Specific alone",
+            ".specific",
+        ),
+        Rule(
+            "self.policy != 'Latest' || !has(self.labels) || size(self.labels) == 0",
+            "labels need policy All or Specific: Latest loads a single version, whose number changes",
+            ".labels",
+        ),
+        Rule(
+            "self.policy != 'Latest' || !has(self.traffic) || size(self.traffic) == 0",
+            "traffic needs policy All or Specific: Latest loads a single version",
+            ".traffic",
+        ),
+        Rule(
+            "self.policy != 'Specific' || !has(self.specific) || !has(self.labels) "
+            "|| self.labels.all(label, self.labels[label] in self.specific)",
+            "every label must name a version that `specific` lists",
+            ".labels",
+        ),
+        Rule(
+            "self.policy != 'Specific' || !has(self.specific) || !has(self.traffic) "
+            "|| self.traffic.all(share, share.version in self.specific)",
+            "every share must name a version that `specific` lists",
+            ".traffic",
+        ),
+        Rule(
+            "!has(self.traffic) || size(self.traffic) == 0 || self.traffic.map(share, share.percent).sum() == 100",
+            "the percentages must add up to 100",
+            ".traffic",
+        ),
+    )
 
 
 class DynamicBatching(Frozen):

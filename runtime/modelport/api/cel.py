@@ -1,0 +1,95 @@
+"""The rules of the resource, evaluated as the API server evaluates them.
+
+`rules` of a block are CEL expressions. In a cluster they are part of the CustomResourceDefinition; here cel-python runs
+the very same text, so that `modelport serve` and `kubectl apply` refuse the same manifests in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from modelport.api.frozen import Frozen, Rule, default_of
+
+
+def broken_rules(resource: Frozen, old: Frozen | None = None) -> Iterator[tuple[str, str]]:
+    """Yield the path and the message of every rule that the resource breaks.
+
+    `old` is the resource as it was before; without it, rules about a change hold.
+    """
+    yield from _walk(resource, _view(resource), None if old is None else _view(old), "")
+
+
+def _walk(block: Frozen, view: Any, old: Any, path: str) -> Iterator[tuple[str, str]]:
+    for rule in block.rules:
+        if not _holds(rule, view, old):
+            yield (path + rule.field_path).removeprefix("."), rule.message
+    for name, field in type(block).model_fields.items():
+        value, alias = getattr(block, name), str(field.alias)
+        if alias not in view:
+            continue
+        if isinstance(value, Frozen):
+            yield from _walk(value, view[alias], None if old is None else old.get(alias), f"{path}.{alias}")
+        elif isinstance(value, tuple):
+            for index, entry in enumerate(value):
+                if isinstance(entry, Frozen):
+                    yield from _walk(entry, view[alias][index], None, f"{path}.{alias}[{index}]")
+
+
+def _holds(rule: Rule, view: Any, old: Any) -> bool:
+    from celpy.evaluation import CELEvalError
+
+    if "oldSelf" in rule.rule and old is None:
+        return True
+    try:
+        return bool(_program(rule.rule).evaluate({"self": view, "oldSelf": old}))
+    except CELEvalError:  # as the API server does: what cannot be evaluated is refused
+        return False
+
+
+@cache
+def _program(expression: str) -> Any:
+    """Compile on first use: most manifests need a few of the rules only."""
+    import celpy
+    from celpy.celtypes import IntType
+
+    environment = celpy.Environment()
+    kubernetes: dict[str, Any] = {"sum": lambda numbers: IntType(sum(numbers))}  # what its own list library adds
+    return environment.program(environment.compile(expression), functions=kubernetes)
+
+
+def _view(value: Any) -> Any:
+    """Return the value as CEL sees it.
+
+    A field is there if the manifest has it or the API server fills it in: a Python default of "nothing" is not there.
+    """
+    from celpy import celtypes
+
+    match value:
+        case Frozen():
+            return celtypes.MapType(
+                {
+                    celtypes.StringType(str(field.alias)): _view(content)
+                    for name, field in type(value).model_fields.items()
+                    if (content := getattr(value, name)) is not None
+                    and (name in value.model_fields_set or default_of(field) is not None)
+                }
+            )
+        case Mapping():
+            return celtypes.MapType({celtypes.StringType(key): _view(content) for key, content in value.items()})
+        case tuple() | list():
+            return celtypes.ListType([_view(entry) for entry in value])
+        case bool():
+            return celtypes.BoolType(value)
+        case int():
+            return celtypes.IntType(value)
+        case float():
+            return celtypes.DoubleType(value)
+        case datetime():
+            return celtypes.TimestampType(value)
+        case str():
+            return celtypes.StringType(value)
+        case _:
+            return value
