@@ -29,6 +29,11 @@ def clip(text: str) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
+def quote(text: str) -> str:
+    """Return the caller's text as a message shows it: in double quotes, shortened."""
+    return json.dumps(clip(text), ensure_ascii=False)
+
+
 def describe(value: Any) -> str:
     """Say what a JSON value is: `the string "a"`, `the number 1.5`, `a list`, `null`."""
     match value:
@@ -39,7 +44,7 @@ def describe(value: Any) -> str:
         case int() | float():
             return f"the number {clip(str(value))}"
         case str():
-            return f"the string {json.dumps(clip(value), ensure_ascii=False)}"
+            return f"the string {quote(value)}"
         case list():
             return "a list"
         case _:
