@@ -16,6 +16,9 @@ from modelport.gateway.errors import RateLimited
 MAX_BUCKETS = 100_000
 """Buckets kept at once: some 20 MB. Names of keys come from the configuration, so only a very large one comes near."""
 
+ONE = 1 - 1e-6
+"""A request's worth of tokens. Ten times a tenth is not quite one in floats, and nobody should wait for the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -75,8 +78,8 @@ class RateLimiter:
         bucket.settle(rate, now)
         self._forget_one(now)
         self._buckets[model, key] = bucket
-        if bucket.tokens < 1:
-            wait = max(1, math.ceil((1 - bucket.tokens) / rate.per_second))
+        if bucket.tokens < ONE:
+            wait = max(1, math.ceil((ONE - bucket.tokens) / rate.per_second))
             whole = rate.per_second * self._workers
             raise RateLimited(f"the rate limit of {whole:g} requests per second is used up", retry_after=wait)
         bucket.tokens -= 1
