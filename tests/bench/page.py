@@ -80,7 +80,7 @@ to it, they are at least as fast as that.
 make bench
 ```
 
-It loads with wrk where that is installed (the Debian package `wrk`), else with the slower client of `modelport loadtest`.
+It loads with wrk where that is installed (Debian package `wrk`), else with the slower client of `modelport loadtest`.
 `.venv/bin/python tests/bench/bench.py --help` names what can be changed: rounds, seconds, connections, and the
 addresses of a gateway and a Triton that run already. The program fails if a request failed, or if the gateway at the
 most connections falls below a third of Triton's own endpoint.
