@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 
 from modelport.api import PublishedModelSpec, ServedModel, apis_of, model_name
@@ -39,10 +40,10 @@ class Version:
 
     state: VersionState
     meta: ModelMeta | None = None
-    read: float = 0.0
+    read: float = -inf
     """When `meta` was read, in monotonic seconds."""
-    answered: float = 0.0
-    """When it last answered an inference, in monotonic seconds; 0 for never."""
+    answered: float = -inf
+    """When it last answered an inference, in monotonic seconds."""
     silent: bool = False
     """The last probe had no answer: Triton calls it READY, and it is not."""
 
@@ -186,7 +187,7 @@ class Models:
                 model.served = each
                 model.coalescer.limit = limit
                 for version in model.versions.values():
-                    version.read = 0.0
+                    version.read = -inf
             models[name] = model
         self._models = models
         self._wake.set()
@@ -251,15 +252,19 @@ class Models:
     async def _probe_forever(self) -> None:
         while True:
             await asyncio.sleep(PROBE_SECONDS / 2)
-            due = monotonic() - PROBE_SECONDS
-            await asyncio.gather(
-                *(
-                    self._probe(model, version)
-                    for model in self
-                    for version in model.versions.values()
-                    if version.state.state == "READY" and version.answered < due
-                )
+            await self.probe()
+
+    async def probe(self) -> None:
+        """Ask each version that has answered nobody for a while, all at once."""
+        due = monotonic() - PROBE_SECONDS
+        await asyncio.gather(
+            *(
+                self._probe(model, version)
+                for model in self
+                for version in model.versions.values()
+                if version.state.state == "READY" and version.answered < due
             )
+        )
 
     async def _probe(self, model: LiveModel, version: Version) -> None:
         """Ask for one inference of zeros. A model that refuses zeros answers too: only silence is a failure."""

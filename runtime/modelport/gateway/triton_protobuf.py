@@ -126,11 +126,12 @@ def _from_raw(name: str, datatype: str, shape: tuple[int, ...], raw: bytes) -> A
     try:
         if dtype.kind != "O":
             return np.frombuffer(raw, dtype).reshape(shape)
-        items = np.empty(int(np.prod(shape)), dtype)
-        items[:] = list(_split(raw))
+        strings = list(_split(raw))
+        items = np.empty(len(strings), dtype)
+        items[:] = strings
+        return items.reshape(shape)
     except (ValueError, struct.error) as error:
         raise BadUpstream(f"Triton answered the output {name!r} with {len(raw)} bytes for {list(shape)}") from error
-    return items.reshape(shape)
 
 
 def _split(raw: bytes) -> Iterable[bytes]:
