@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
+from pydantic_core import PydanticCustomError
 
 from modelport.api.frozen import Frozen, Rule
 from modelport.api.scalars import Fraction, ListMap, ListSet, Name, RelativeFile
@@ -28,6 +29,13 @@ _Pixels = Annotated[int, Field(ge=1, le=16384)]
 _Channel = Annotated[float, Field(ge=-1e9, le=1e9)]
 _Deviation = Annotated[float, Field(gt=0, le=1e9)]
 _Scale = Annotated[float, Field(gt=0, le=1e9)]
+
+
+def _feature_value(value: JsonValue) -> JsonValue:
+    kinds = {type(entry) for entry in (value if isinstance(value, list) else [value])}
+    if len(kinds) != 1 or not kinds <= {bool, int, float, str}:
+        raise PydanticCustomError("feature_value", "a number, text, true or false, or a list of one of these kinds")
+    return value
 
 
 class ImageInput(Frozen):
@@ -122,9 +130,11 @@ class Signature(Frozen):
     outputs: Annotated[Mapping[str, Name], Field(max_length=256)] = Field(default_factory=dict)
     """Name in answers, and the model's output behind it: `scores` and perhaps `classes` for Classify, `outputs` for
     Regress, any for Predict. Absent: the model's own outputs."""
-    defaults: Annotated[Mapping[str, JsonValue], Field(max_length=256)] = Field(default_factory=dict)
-    """Values of features that an example may leave out, with Classify and Regress: a number, text, or a list of one
-    kind. Absent: every feature is needed."""
+    defaults: Annotated[Mapping[str, Annotated[JsonValue, AfterValidator(_feature_value)]], Field(max_length=256)] = (
+        Field(default_factory=dict)
+    )
+    """Values of features that an example may leave out, with Classify and Regress: a number, text, true or false, or a
+    list of one of these kinds. Absent: every feature is needed."""
 
     rules = (
         Rule(

@@ -37,10 +37,14 @@ _IMAGE_TASKS = ["ImageClassification", "ObjectDetection", "InstanceSegmentation"
 _TABULAR_TASKS = ["TabularClassification", "TabularRegression"]
 
 
+def _either(words: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
 def _fits(api: Api, tasks: list[str]) -> Rule:
     return Rule(
         f"!has(self.apis) || !('{api}' in self.apis) || self.io.task in {tasks}",
-        f"{api} needs io.task {' or '.join(tasks)}",
+        f"{api} needs io.task {_either(tasks)}",
         ".apis",
     )
 
@@ -111,7 +115,7 @@ class PublishedModelSpec(Frozen):
         ),
         Rule(
             f"!has(self.evaluation) || self.io.task in {_IMAGE_TASKS}",
-            f"evaluation needs io.task {' or '.join(_IMAGE_TASKS)}",
+            f"evaluation needs io.task {_either(_IMAGE_TASKS)}",
             ".evaluation",
         ),
         Rule(

@@ -36,7 +36,7 @@ def parse_manifest(obj: object, *, where: str, old: PublishedModel | None = None
     """
     if not isinstance(obj, Mapping):
         raise InvalidManifest(where, [f"expected an object of kind {KIND}, got {shown(obj)}"])
-    for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
+    for field, expected in (("kind", KIND), ("apiVersion", API_VERSION)):
         if obj.get(field) is None:
             raise InvalidManifest(where, [f"{field}: missing, expected {expected}"])
         if obj[field] != expected:

@@ -19,7 +19,16 @@ Location = Sequence[int | str]
 
 def problems_of(error: ValidationError, root: type[Frozen]) -> list[str]:
     """Return one sentence for each error that the validation of `root` found."""
-    return [_problem(detail, root) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    return [_problem(detail, root) for detail in details if not _follows(detail, details)]
+
+
+def _follows(detail: ErrorDetails, others: Sequence[ErrorDetails]) -> bool:
+    """Tell whether a list only seems too short because the entries in it are wrong."""
+    length = len(detail["loc"])
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > length and other["loc"][:length] == detail["loc"] for other in others
+    )
 
 
 def _problem(detail: ErrorDetails, root: type[Frozen]) -> str:
@@ -29,6 +38,8 @@ def _problem(detail: ErrorDetails, root: type[Frozen]) -> str:
             return f"{path}: missing"
         case "extra_forbidden":
             return f"{path}: unknown field{_hint(detail['loc'], root)}"
+        case "json_invalid":
+            return f"not JSON: {detail.get('ctx', {}).get('error')}"
         case "doubled":
             return f"{path}: expected {detail['msg']}"
     word = _EXPECTED.get(detail["type"])
@@ -40,8 +51,6 @@ _A_TIME = "a time with its zone, such as 2027-01-01T00:00:00Z"
 
 _EXPECTED: Mapping[str, Callable[[dict[str, Any]], str]] = {
     "bool_type": lambda _: "true or false",
-    "cidr": lambda _: "an address range, such as 10.1.0.0/16",
-    "date": lambda _: "a date, such as 2026-12-31",
     "datetime_from_date_parsing": lambda _: _A_TIME,
     "datetime_parsing": lambda _: _A_TIME,
     "datetime_type": lambda _: _A_TIME,
@@ -83,7 +92,7 @@ def shown(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}…{text[-1]}"
+    return text if len(text) <= 60 else f"{text[:58]}…{text[-1]}"
 
 
 def _quoting(detail: ErrorDetails) -> str:
@@ -115,7 +124,9 @@ def _hint(location: Location, root: type[Frozen]) -> str:
     near = difflib.get_close_matches(str(wrong).lower(), lower, n=1)
     if near:
         return f"; did you mean {lower[near[0]]}?"
-    elsewhere = [path for path in _paths(root) if path.rpartition(".")[2] == wrong]
+    elsewhere = [
+        path for path in _paths(root) if path.rpartition(".")[2] == wrong and path.startswith(f"{location[0]}.")
+    ]
     if len(elsewhere) == 1:
         return f"; did you mean {elsewhere[0]}?"
     return f"; known here: {', '.join(known)}"

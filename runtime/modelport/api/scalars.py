@@ -36,7 +36,7 @@ _QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
 
 MEANINGS: Mapping[str, str] = {
     _DNS_LABEL: "lower-case letters, digits and hyphens, such as my-model",
-    _DNS_NAME: "a host name in lower case, such as models.example.com",
+    _DNS_NAME: "lower-case letters, digits, hyphens and dots, such as models.example.com",
     _LABEL_KEY: "a Kubernetes label name, such as nvidia.com/gpu",
     _MODEL_NAME: "letters, digits, underscores, hyphens and dots, such as half_plus_two",
     _TAG: "letters, digits, underscores, hyphens and dots, such as spring-2026",

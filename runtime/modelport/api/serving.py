@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from modelport.api.frozen import Frozen
 from modelport.api.model import PublishedModel
 from modelport.api.parse import InvalidManifest
+from modelport.api.problems import problems_of
 
 
 class _Document(Frozen):
@@ -29,7 +30,7 @@ class _Document(Frozen):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise InvalidManifest(where, [str(error)]) from error
+            raise InvalidManifest(where, problems_of(error, cls)) from error
 
 
 class ServedModel(_Document):

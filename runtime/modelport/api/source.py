@@ -43,7 +43,7 @@ class Source(Frozen):
     identity."""
     digest: Digest | None = None
     """Digest that the files must have: of one file the SHA-256 of its bytes, of a folder that of its sorted
-    `sha256  relative/path` lines. It is returned to callers as `X-Model-Digest`. Absent: not checked."""
+    lines `sha256`, two spaces, relative path. It is returned to callers as `X-Model-Digest`. Absent: not checked."""
 
 
 class TrafficShare(Frozen):

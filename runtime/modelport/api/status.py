@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelport.api.frozen import Frozen
-from modelport.api.scalars import ListMap, ListSet, Moment
+from modelport.api.scalars import ListMap, ListSet, Moment, Version
 
 State = Literal[
     "Pending", "Downloading", "WaitingForGPU", "Loading", "Serving", "Updating", "Stopped", "Degraded", "Failed"
@@ -51,7 +51,7 @@ class ModelStatus(Frozen):
     """Version that answers requests which name none."""
     digest: _Short | None = None
     """Digest of the files."""
-    labels: Annotated[Mapping[str, int], Field(max_length=32)] = Field(default_factory=dict)
+    labels: Annotated[Mapping[str, Version], Field(max_length=32)] = Field(default_factory=dict)
     """Names for versions."""
     serving: Annotated[tuple[_Short, ...], Field(max_length=1024), ListSet()] = ()
     """Versions that answer."""
@@ -105,6 +105,8 @@ class Status(Frozen):
     """Instances that answer, of those wanted, such as 1/2."""
     selector: _Long | None = None
     """Labels of the Pods, for autoscalers."""
+    gpu: _Short | None = None
+    """GPUs of one instance, such as 1 NVIDIA-L4. Absent: none."""
     model: ModelStatus | None = None
     """The model that is served."""
     schedule: ScheduleStatus | None = None
