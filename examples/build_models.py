@@ -61,7 +61,7 @@ ripeness (float[batch] colour, float[batch] firmness) => (float[batch, 3] scores
 """
 RIPENESS_VERSIONS = {
     3: {"WEIGHTS": "-4.0, 3.0, 5.0, 5.0, 1.0, -6.0", "BIAS": "0.0, -1.0, -1.0"},
-    4: {"WEIGHTS": "-6.0, 4.0, 7.0, 7.0, 1.0, -8.0", "BIAS": "0.0, -1.0, -1.5"},
+    4: {"WEIGHTS": "-6.0, 4.0, 7.0, 7.0, 1.0, -8.0", "BIAS": "0.0, -1.0, -0.5"},
 }
 
 SHAPES = """

@@ -17,7 +17,7 @@ class Capabilities:
     runners: frozenset[str] = frozenset()
     """Files of `runners/` whose libraries the Python backend's environment has."""
     onnx_ir: int | None = None
-    """Newest ONNX IR version that its onnxruntime reads; None where no one has measured it: then Triton says so itself."""
+    """Newest ONNX IR version its onnxruntime reads; None where nobody has measured it; then Triton says it."""
     onnx_opsets: Mapping[str, int] = field(default_factory=dict)
     """Newest opset by domain, likewise."""
 

@@ -1,6 +1,6 @@
 """What a PublishedModel's files are and say, before anything is laid out: the subject of every lint.
 
-    Fetched ─► layout ─► wanted versions ─► (conversion) ─► Format.inspect ─► Inspected
+Fetched ─► layout ─► wanted versions ─► (conversion) ─► Format.inspect ─► Inspected
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from tritonclient.grpc import model_config_pb2 as pb
 from modelport.api import PublishedModel, model_name
 from modelport.repository.capabilities import Capabilities
 from modelport.repository.errors import InvalidModel
-from modelport.repository.formats import FORMATS, Backend, Format, ModelSignature
+from modelport.repository.formats import FORMATS
+from modelport.repository.formats.base import Backend, Format, ModelSignature
 from modelport.repository.layout import Layout, find_layout, select_versions
 from modelport.repository.triton_config import build_config, keep_config, parse_config, tensors_of
 
@@ -89,7 +90,8 @@ def choose_backend(fmt: Format, capabilities: Capabilities) -> Backend | None:
         (
             backend
             for backend in fmt.backends
-            if backend.name in capabilities.backends and (backend.runner is None or backend.runner in capabilities.runners)
+            if backend.name in capabilities.backends
+            and (backend.runner is None or backend.runner in capabilities.runners)
         ),
         None,
     )

@@ -6,39 +6,37 @@ with the field of the manifest to change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
+from modelport.repository.checks import meaning, running, tensors
+from modelport.repository.checks.problem import Check, Problem
 from modelport.repository.errors import InvalidModel
 from modelport.repository.inspect import Inspected
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing to put right."""
-
-    path: str
-    """Of the manifest's field."""
-    message: str
-    """What is wrong and what to change."""
-
-    def __str__(self) -> str:
-        """Word it for people."""
-        return f"{self.path}: {self.message}"
+CHECKS: tuple[Check, ...] = (
+    running.backend_is_there,
+    running.device_fits,
+    running.onnx_is_known,
+    running.runner_takes_dtypes,
+    running.runner_knows_parameters,
+    tensors.labels_name_versions,
+    tensors.versions_agree,
+    tensors.tensors_are_declared,
+    tensors.declared_tensors_exist,
+    tensors.batch_dimension_is_free,
+    tensors.batching_has_batches,
+    meaning.inputs_exist,
+    meaning.labels_fit,
+    meaning.signatures_fit,
+    meaning.detection_fits,
+)
 
 
 class Unservable(InvalidModel):
-    """A model with problems, all of them."""
+    """A model that can be read and not be served, with every reason."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
-        """Take at least one."""
+        """Take at least one problem."""
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
-
-
-Check = Callable[[Inspected], Iterator[Problem]]
-
-CHECKS: tuple[Check, ...] = ()
 
 
 def lint(model: Inspected) -> tuple[Problem, ...]:

@@ -61,9 +61,7 @@ def prepare(
         FetchError, InvalidModel: as `check` does.
         PublishError: `target` cannot be written.
     """
-    fetched, model = check(
-        resource, cache=cache, capabilities=capabilities, credentials=credentials, progress=progress
-    )
+    fetched, model = check(resource, cache=cache, capabilities=capabilities, credentials=credentials, progress=progress)
     files = model_files(model)
     home, changed = publish(target, model.config.name, files, format_config(model.config))
     return Published(
@@ -71,7 +69,7 @@ def prepare(
         path=home,
         versions=tuple(model.versions),
         digest=fetched.digest,
-        bytes=sum(path.stat().st_size for path in files.values()),
+        bytes=sum(path.stat().st_size for signature in model.versions.values() for path in signature.files.values()),
         labels=model.labels,
         signature=model.newest,
         changed=changed,
@@ -81,7 +79,9 @@ def prepare(
 def model_files(model: Inspected) -> dict[str, Path]:
     """Return every file of the model's folder but config.pbtxt, and where each lies now."""
     files = {
-        f"{number}/{name}": path for number, signature in model.versions.items() for name, path in signature.files.items()
+        f"{number}/{name}": path
+        for number, signature in model.versions.items()
+        for name, path in signature.files.items()
     }
     if model.backend is not None and model.backend.runner is not None:
         files |= {f"{number}/model.py": RUNNERS / model.backend.runner for number in model.versions}

@@ -1,8 +1,8 @@
 """Lay a model out as Triton takes it: `TARGET/NAME/config.pbtxt` and `TARGET/NAME/VERSION/…`.
 
-The new folder grows under a hidden name and takes the old one's place in one step, so that neither Triton nor a killed
-run ever sees half a model, and versions that are no longer wanted are gone with the old folder. Files are hard links to
-the cache where the disk allows, else copies. What is published already is left alone, and Triton need not load it again.
+The new folder grows under a hidden name and takes the old one's place in one step, so that nobody ever sees half a
+model, however a run ends, and versions that are no longer wanted are gone with the old folder. Files are hard links to
+the cache where the disk allows, else copies. What is published already is left alone: Triton need not load it again.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ class Published:
 
 
 def publish(target: Path, name: str, files: Mapping[str, Path], config: str) -> tuple[Path, bool]:
-    """Lay out `files` (path inside the model's folder: where it lies) and config.pbtxt; return the folder and whether
-    it is new.
+    """Lay out `files` (path inside the model's folder: where it lies) and config.pbtxt.
+
+    Returns the folder, and whether anything about it is new.
 
     Raises:
         PublishError: the target cannot be written; what was published before stays as it was.

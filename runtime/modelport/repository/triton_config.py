@@ -96,7 +96,7 @@ def parse_config(text: str, where: str) -> pb.ModelConfig:
 
 def format_config(config: pb.ModelConfig) -> str:
     """Write protobuf text, as Triton reads it from config.pbtxt."""
-    return text_format.MessageToString(config, use_index_order=True)
+    return str(text_format.MessageToString(config, use_index_order=True))
 
 
 def max_batch_size(config: ConfigSpec, signature: ModelSignature, layers: list[pb.ModelConfig]) -> int:
@@ -113,9 +113,7 @@ def build_instance_group(spec: PublishedModelSpec) -> pb.ModelInstanceGroup:
     """Return where the model runs, and how many copies of it."""
     if spec.execution.device == "CPU":
         return pb.ModelInstanceGroup(kind=pb.ModelInstanceGroup.KIND_CPU, count=1)
-    return pb.ModelInstanceGroup(
-        kind=pb.ModelInstanceGroup.KIND_GPU, count=spec.model.config.instances_per_gpu or 1
-    )
+    return pb.ModelInstanceGroup(kind=pb.ModelInstanceGroup.KIND_GPU, count=spec.model.config.instances_per_gpu or 1)
 
 
 def build_explicit(spec: PublishedModelSpec) -> pb.ModelConfig:
@@ -181,7 +179,7 @@ def contradictions(
 
 def backend_of(config: pb.ModelConfig) -> str:
     """Return the backend that a configuration names, by either field; empty where it names none."""
-    return config.backend or PLATFORMS.get(config.platform, config.platform)
+    return str(config.backend or PLATFORMS.get(config.platform, config.platform))
 
 
 def tensors_of(config: pb.ModelConfig) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

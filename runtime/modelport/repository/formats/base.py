@@ -8,10 +8,9 @@ Triton's configuration. One module implements each; `formats.FORMATS` is the onl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 ANY = -1
 """A dimension of any size."""
@@ -72,19 +71,19 @@ class Backend:
     runner: str | None = None
     """The file of `runners/` that runs the model inside the Python backend; None for Triton's own backend."""
     devices: frozenset[str] = frozenset({"CPU", "GPU"})
+    """What it computes on."""
+    parameters: frozenset[str] | None = None
+    """Parameters that it knows; None where that is its own affair."""
 
 
-class Format(Protocol):
+@dataclass(frozen=True, slots=True)
+class Format:
     """One model format."""
 
     name: str
     """As in `spec.model.format`."""
-    backends: tuple[Backend, ...]
+    inspect: Callable[[Path], ModelSignature]
+    """Reads one version, a file or the folder that holds it; raises InvalidModel where there is no such file, where
+    there are several, or where it cannot be read as this format."""
+    backends: tuple[Backend, ...] = ()
     """In order of preference; empty where the model's own config.pbtxt says it."""
-
-    def inspect(self, path: Path) -> ModelSignature:
-        """Read one version, a file or the folder that holds it.
-
-        Raises:
-            InvalidModel: no such file in the folder, several of them, or not readable as this format.
-        """

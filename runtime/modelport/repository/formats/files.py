@@ -50,8 +50,8 @@ def sole_file(path: Path, wanted: str) -> Path:
     ending = Path(wanted).suffix
     found = [entry for entry in entries(path) if entry.suffix.lower() == ending and entry.is_file()]
     if not found:
-        raise InvalidModel(f"{path.name}: no {wanted} and no other *{ending}; the folder {listing(path)}")
+        raise InvalidModel(f"no {wanted} and no other *{ending}; the folder {listing(path)}")
     if len(found) > 1:
         names = ", ".join(entry.name for entry in found[:LISTED])
-        raise InvalidModel(f"{path.name}: several *{ending} ({names}); name the one to be served {wanted}")
+        raise InvalidModel(f"several *{ending} ({names}); name the one to be served {wanted}")
     return found[0]

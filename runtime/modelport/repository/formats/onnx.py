@@ -9,12 +9,14 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from modelport.repository.errors import InvalidModel
-from modelport.repository.formats.base import ANY, Backend, ModelSignature, Tensor
+from modelport.repository.formats.base import ANY, Backend, Format, ModelSignature, Tensor
 from modelport.repository.formats.files import sole_file
 
 MODEL = "model.onnx"
+OPSET = "opset "
+"""Before a domain, in `ModelSignature.facts`."""
 
-DTYPES = {
+DTYPES: dict[int, str] = {
     onnx.TensorProto.BOOL: "BOOL",
     onnx.TensorProto.UINT8: "UINT8",
     onnx.TensorProto.UINT16: "UINT16",
@@ -32,35 +34,26 @@ DTYPES = {
 }
 
 
-class Onnx:
-    """Run by Triton's onnxruntime backend where there is one, else by onnxruntime inside its Python backend."""
-
-    name = "ONNX"
-    backends = (
-        Backend("onnxruntime"),
-        Backend("python", runner="onnx_model.py", devices=frozenset({"CPU"})),
+def inspect(path: Path) -> ModelSignature:
+    """Read the graph's inputs and outputs; weights in external files are looked for, not loaded."""
+    file = sole_file(path, MODEL)
+    model = load(file)
+    defaults = {weight.name for weight in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in defaults]
+    signature_inputs = tuple(tensor(file, "input", value) for value in inputs)
+    outputs = tuple(tensor(file, "output", value) for value in model.graph.output)
+    everything = (*signature_inputs, *outputs)
+    return ModelSignature(
+        files={MODEL: file, **external_files(file, model)},
+        inputs=signature_inputs,
+        outputs=outputs,
+        batchable=bool(inputs) and all(t.shape[:1] == (ANY,) for t in everything) and share_rows(inputs),
+        facts={
+            "producer": f"{model.producer_name} {model.producer_version}".strip(),
+            "ir_version": model.ir_version,
+            **{OPSET + (opset.domain or "ai.onnx"): opset.version for opset in model.opset_import},
+        },
     )
-
-    def inspect(self, path: Path) -> ModelSignature:
-        """Read the graph's inputs and outputs; weights in external files are looked for, not loaded."""
-        file = sole_file(path, MODEL)
-        model = load(file)
-        defaults = {weight.name for weight in model.graph.initializer}
-        inputs = [value for value in model.graph.input if value.name not in defaults]
-        signature_inputs = tuple(tensor(file, "input", value) for value in inputs)
-        outputs = tuple(tensor(file, "output", value) for value in model.graph.output)
-        everything = (*signature_inputs, *outputs)
-        return ModelSignature(
-            files={MODEL: file, **external_files(file, model)},
-            inputs=signature_inputs,
-            outputs=outputs,
-            batchable=bool(inputs) and all(t.shape[:1] == (ANY,) for t in everything) and share_rows(inputs),
-            facts={
-                "producer": f"{model.producer_name} {model.producer_version}".strip(),
-                "ir_version": model.ir_version,
-                **{f"opset {opset.domain or 'ai.onnx'}": opset.version for opset in model.opset_import},
-            },
-        )
 
 
 def load(file: Path) -> onnx.ModelProto:
@@ -139,3 +132,19 @@ def external_weights(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
             for nested in (attribute.g, *attribute.graphs):
                 yield from external_weights(nested)
     yield from (weight for weight in weights if weight.data_location == onnx.TensorProto.EXTERNAL)
+
+
+ONNX = Format(
+    "ONNX",
+    inspect,
+    (
+        Backend("onnxruntime"),
+        Backend(
+            "python",
+            runner="onnx_model.py",
+            devices=frozenset({"CPU"}),
+            parameters=frozenset({"intra_op_thread_count", "inter_op_thread_count", "execution_mode"}),
+        ),
+    ),
+)
+"""Run by Triton's onnxruntime backend where there is one, else by onnxruntime inside its Python backend."""

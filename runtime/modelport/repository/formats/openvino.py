@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 from modelport.repository.errors import InvalidModel
-from modelport.repository.formats.base import ANY, Backend, ModelSignature, Tensor
+from modelport.repository.formats.base import ANY, Backend, Format, ModelSignature, Tensor
 from modelport.repository.formats.files import sole_file
 
 MODEL = "model.xml"
@@ -32,40 +32,34 @@ PRECISIONS = {"BOOL": "BOOL", "BF16": "BF16", "STRING": "BYTES"} | {
 """Of a port's `precision`, which has its own spelling."""
 
 
-class OpenVino:
-    """Run by Triton's openvino backend, on the CPU."""
-
-    name = "OpenVINO"
-    backends = (Backend("openvino", devices=frozenset({"CPU"})),)
-
-    def inspect(self, path: Path) -> ModelSignature:
-        """Read the graph's parameters and results."""
-        if path.is_file():
-            raise InvalidModel(f"{path.name}: one file; an OpenVINO model is a folder with {MODEL} and {WEIGHTS}")
-        file = sole_file(path, MODEL)
-        weights = file.with_suffix(".bin")
-        if not weights.is_file():
-            raise InvalidModel(f"{file.name}: its weights {weights.name} are missing; put them beside it")
-        net = parse(file)
-        version = int(net.get("version", "0")) if net.get("version", "0").isdigit() else 0
-        if net.tag != "net" or version < OLDEST:
-            raise InvalidModel(f"{file.name}: not an OpenVINO IR of version {OLDEST} or later; convert the model again")
-        layers = {layer.get("id", ""): layer for layer in net.iterfind("layers/layer")}
-        inputs = tuple(parameter(file, layer) for layer in layers.values() if layer.get("type") == "Parameter")
-        outputs = tuple(
-            result(file, layers, edge)
-            for edge in net.iterfind("edges/edge")
-            if layers[edge.get("to-layer", "")].get("type") == "Result"
-        )
-        if not inputs or not outputs:
-            raise InvalidModel(f"{file.name}: the graph has no inputs or no outputs")
-        return ModelSignature(
-            files={MODEL: file, WEIGHTS: weights},
-            inputs=inputs,
-            outputs=outputs,
-            batchable=all(tensor.shape[:1] == (ANY,) for tensor in (*inputs, *outputs)),
-            facts={"ir_version": version},
-        )
+def inspect(path: Path) -> ModelSignature:
+    """Read the graph's parameters and results."""
+    if path.is_file():
+        raise InvalidModel(f"{path.name}: one file; an OpenVINO model is a folder with {MODEL} and {WEIGHTS}")
+    file = sole_file(path, MODEL)
+    weights = file.with_suffix(".bin")
+    if not weights.is_file():
+        raise InvalidModel(f"{file.name}: its weights {weights.name} are missing; put them beside it")
+    net = parse(file)
+    version = int(net.get("version", "0")) if net.get("version", "0").isdigit() else 0
+    if net.tag != "net" or version < OLDEST:
+        raise InvalidModel(f"{file.name}: not an OpenVINO IR of version {OLDEST} or later; convert the model again")
+    layers = {layer.get("id", ""): layer for layer in net.iterfind("layers/layer")}
+    inputs = tuple(parameter(file, layer) for layer in layers.values() if layer.get("type") == "Parameter")
+    outputs = tuple(
+        result(file, layers, edge)
+        for edge in net.iterfind("edges/edge")
+        if layers[edge.get("to-layer", "")].get("type") == "Result"
+    )
+    if not inputs or not outputs:
+        raise InvalidModel(f"{file.name}: the graph has no inputs or no outputs")
+    return ModelSignature(
+        files={MODEL: file, WEIGHTS: weights},
+        inputs=inputs,
+        outputs=outputs,
+        batchable=all(tensor.shape[:1] == (ANY,) for tensor in (*inputs, *outputs)),
+        facts={"ir_version": version},
+    )
 
 
 def parse(file: Path) -> ElementTree.Element:
@@ -124,3 +118,6 @@ def port_name(port: ElementTree.Element, layer: ElementTree.Element) -> str:
 def port_shape(port: ElementTree.Element) -> tuple[int, ...]:
     """Return a port's dimensions; -1 in the file means any, as here."""
     return tuple(int(dim.text or ANY) for dim in port.iterfind("dim"))
+
+
+OPENVINO = Format("OpenVINO", inspect, (Backend("openvino", devices=frozenset({"CPU"})),))

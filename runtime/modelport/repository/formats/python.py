@@ -6,29 +6,23 @@ import ast
 from pathlib import Path
 
 from modelport.repository.errors import InvalidModel
-from modelport.repository.formats.base import Backend, ModelSignature
+from modelport.repository.formats.base import Backend, Format, ModelSignature
 from modelport.repository.formats.files import sole_file, walk
 
 MODEL = "model.py"
 CLASS = "TritonPythonModel"
 
 
-class Python:
-    """Run by Triton's Python backend."""
+def inspect(path: Path) -> ModelSignature:
+    """Look at the source without running it.
 
-    name = "Python"
-    backends = (Backend("python"),)
-
-    def inspect(self, path: Path) -> ModelSignature:
-        """Look at the source without running it.
-
-        Where the class has `auto_complete_config`, Triton asks it for the tensors; else a config.pbtxt must name them.
-        """
-        file = sole_file(path, MODEL)
-        methods = model_methods(file)
-        beside = {} if path.is_file() else dict(walk(path))
-        renamed = {name: found for name, found in beside.items() if found != file and name != "config.pbtxt"}
-        return ModelSignature(files={MODEL: file, **renamed}, described="auto_complete_config" in methods)
+    Where the class has `auto_complete_config`, Triton asks it for the tensors; else a config.pbtxt must name them.
+    """
+    file = sole_file(path, MODEL)
+    methods = model_methods(file)
+    beside = {} if path.is_file() else dict(walk(path))
+    renamed = {name: found for name, found in beside.items() if found != file and name != "config.pbtxt"}
+    return ModelSignature(files={MODEL: file, **renamed}, described="auto_complete_config" in methods)
 
 
 def model_methods(file: Path) -> frozenset[str]:
@@ -52,3 +46,6 @@ def model_methods(file: Path) -> frozenset[str]:
     if "execute" not in methods and not classes[-1].bases:
         raise InvalidModel(f"{file.name}: class {CLASS} has no method execute(self, requests)")
     return methods
+
+
+PYTHON = Format("Python", inspect, (Backend("python"),))

@@ -149,9 +149,9 @@ def encode(array: Any) -> Any:
     """Turn str back into the elements of BYTES."""
     if array.dtype.kind not in "OU":
         return array
-    elements = np.empty(array.shape, np.object_)
-    elements.flat = [str(text).encode() for text in array.flat]
-    return elements
+    elements = np.empty(array.size, np.object_)
+    elements[:] = [str(text).encode() for text in array.flat]
+    return elements.reshape(array.shape)
 
 
 def response(outputs: Mapping[str, Any]) -> Any:

@@ -1,0 +1,1 @@
+"""The single checks; `lint.CHECKS` puts them in order."""
