@@ -163,6 +163,8 @@ class Gateway:
         self, request: web.Request, match: Match, model: LiveModel, version: int | None, visit: _Visit
     ) -> Reply:
         limits = model.spec.limits
+        in_flight = self.metrics.in_flight_of(model.name, model.namespace, match.format.name)
+        in_flight.inc()
         try:
             async with asyncio.timeout(limits.timeout_seconds):
                 await self._read(request, visit, limits.body_bytes)
@@ -187,6 +189,8 @@ class Gateway:
         except Unavailable:
             self.models.look()
             raise
+        finally:
+            in_flight.dec()
         model.answered(meta.version)
         began = perf_counter()
         reply = match.format.encode(result, wanted, visit.call, view)
@@ -231,7 +235,7 @@ class Gateway:
         return not self.draining and all(model.ready for model in self.models)
 
     async def _read(self, request: web.Request, visit: _Visit, limit: int) -> None:
-        if request.body_exists:
+        if request.can_read_body:
             body = await read_body(request, limit)
             visit.received = request.content_length or len(body)
             visit.call = visit.call.with_body(body)
@@ -278,16 +282,19 @@ class Gateway:
         counters = self._counters(visit, match)
         exemplar = self.metrics.exemplar(visit.trace and visit.trace[3:35], visit.call.request_id)
         counters.finished(
-            status, visit.seconds, received=visit.received, sent=sent, batch=visit.trip.batch, exemplar=exemplar
+            status,
+            visit.seconds,
+            received=visit.received,
+            sent=sent,
+            batch=visit.trip.batch,
+            key=visit.key,
+            billable=error is None and "encode" in visit.seconds,
+            exemplar=exemplar,
         )
         if error is not None:
             counters.failed(error.reason)
             level = logging.WARNING if error.status >= 500 else logging.DEBUG
             log.log(level, "%s: %s", error.reason, error.message, extra=self._fields(visit))
-        elif visit.model is not None and "triton" in visit.seconds:
-            self.metrics.billable_requests.labels(visit.model.name, visit.model.namespace).inc()
-        if visit.model is not None and visit.key:
-            self.metrics.key_requests.labels(visit.model.name, visit.model.namespace, visit.key).inc()
 
     def _fields(self, visit: _Visit) -> dict[str, str]:
         return {"request_id": visit.call.request_id, "model": visit.model.name if visit.model else "", "key": visit.key}

@@ -16,7 +16,7 @@ OF_VERSION = (*OF_MODEL, "version")
 OF_GPU = ("gpu", "uuid", "device")
 
 STAGES: Mapping[str, str] = {
-    "total": "from the request's head to the answer's last byte",
+    "total": "from the request's head to the finished answer",
     "decode": "reading the body into tensors",
     "queue": "waiting for a place in a call to Triton",
     "triton": "the call to Triton",
@@ -81,7 +81,7 @@ DURATION = Declared(
 IN_FLIGHT = Declared(
     "modelport_requests_in_flight",
     Kind.GAUGE,
-    "Requests being answered now.",
+    "Inferences asked for and not answered yet.",
     (*OF_MODEL, "api"),
     statistic="Concurrent Requests",
 )
@@ -195,7 +195,6 @@ GPU_UTILIZATION = Declared(
     Kind.GAUGE,
     "Share of time in which the GPU computed, 0 to 1.",
     OF_GPU,
-    statistic="GPU Usage",
     absent=NO_GPU,
 )
 GPU_MEMORY_USED = Declared(

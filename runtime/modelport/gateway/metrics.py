@@ -12,6 +12,7 @@ folder before anything imports prometheus_client. Exemplars exist only without i
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
@@ -39,7 +40,10 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a `_created` serie
 class ModelMetrics:
     """The counters of one model, API and version, looked up once so that a request costs a few calls on them."""
 
-    __slots__ = ("_batch", "_codes", "_errors", "_labels", "_metrics", "_received", "_sent", "_stages", "queue")
+    __slots__ = (
+        *("_batch", "_billable", "_codes", "_errors", "_keys", "_labels", "_metrics", "_received", "_sent", "_stages"),
+        "queue",
+    )
 
     def __init__(self, metrics: GatewayMetrics, model: str, namespace: str, api: str, version: str) -> None:
         """Made by `GatewayMetrics.of` alone."""
@@ -50,8 +54,10 @@ class ModelMetrics:
         self._received = metrics.request_bytes.labels(*labels)
         self._sent = metrics.response_bytes.labels(*labels)
         self._batch = metrics.batch_size.labels(model, namespace, version)
+        self._billable = metrics.billable_requests.labels(model, namespace)
         self._codes: dict[int, Counter] = {}
         self._errors: dict[str, Counter] = {}
+        self._keys: dict[str, Counter] = {}
         self.queue = metrics.queue_length.labels(model, namespace, version)
         """Requests on their way through Triton: `inc()` before, `dec()` after."""
 
@@ -63,13 +69,15 @@ class ModelMetrics:
         received: int,
         sent: int,
         batch: int = 0,
+        key: str = "",
+        billable: bool = False,
         exemplar: dict[str, str] | None = None,
     ) -> None:
         """Count one answered request.
 
         `seconds` holds the stages (`metric_table.STAGES`) that the request came through; `received` and `sent` are the
-        bodies' bytes on the wire; `batch` is the rows of the call to Triton, 0 for none; `exemplar` as `exemplar()`
-        makes it.
+        bodies' bytes on the wire; `batch` is the rows of the call to Triton, 0 for none; `key` is the name of the key
+        that was let in; `billable` says that the model gave an answer; `exemplar` is what `exemplar()` makes.
         """
         code = self._codes.get(status)
         if code is None:
@@ -81,6 +89,13 @@ class ModelMetrics:
         self._sent.inc(sent)
         if batch:
             self._batch.observe(batch)
+        if key:
+            used = self._keys.get(key)
+            if used is None:
+                used = self._keys[key] = self._metrics.key_requests.labels(*self._labels[:2], key)
+            used.inc()
+        if billable:
+            self._billable.inc()
 
     def failed(self, reason: str) -> None:
         """Count an error by its `GatewayError.reason`, beside `finished`."""
@@ -101,6 +116,7 @@ class GatewayMetrics:
         if self._shared:
             MultiProcessCollector(self._rendered)  # type: ignore[no-untyped-call]
         self._of: dict[tuple[str, str, str, str], ModelMetrics] = {}
+        self._in_flight: dict[tuple[str, str, str], Gauge] = {}
 
         self.requests = _counter(table.REQUESTS, registry)
         self.errors = _counter(table.ERRORS, registry)
@@ -129,6 +145,14 @@ class GatewayMetrics:
         found = self._of.get(labels)
         if found is None:
             found = self._of[labels] = ModelMetrics(self, *labels)
+        return found
+
+    def in_flight_of(self, model: str, namespace: str, api: str) -> Gauge:
+        """The gauge of inferences in flight, whose version may not be known yet: `inc()` before, `dec()` after."""
+        labels = (model, namespace, api)
+        found = self._in_flight.get(labels)
+        if found is None:
+            found = self._in_flight[labels] = self.in_flight.labels(*labels)
         return found
 
     def observe(self, declared: Sequence[Declared], read: Callable[[], Reading]) -> None:
@@ -192,3 +216,9 @@ def _histogram(declared: Declared, registry: CollectorRegistry) -> Histogram:
 def _family(declared: Declared) -> CounterMetricFamily | GaugeMetricFamily:
     family = CounterMetricFamily if declared.kind is Kind.COUNTER else GaugeMetricFamily
     return family(declared.name, declared.help, labels=declared.labels)
+
+
+if __name__ == "__main__":
+    from modelport.gateway.metric_page import build_page
+
+    sys.stdout.write(build_page())

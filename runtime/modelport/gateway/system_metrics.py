@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -72,13 +73,17 @@ def read_cgroup_v1(folder: Path) -> Reading:
 
 
 class ProcessTree:
-    """A process and its descendants. CPU time of those that ended stays counted, so that the sum never falls."""
+    """A process and its descendants.
+
+    What a descendant used before it ended is in its parent's `children` times, so the sum needs no memory of its own
+    and every worker that is asked comes to the same one.
+    """
 
     def __init__(self, pid: int = 0) -> None:
         """Start from `pid`; 0 for this process."""
         self._pid = pid or os.getpid()
-        self._cpu: dict[tuple[int, float], float] = {}
-        """CPU seconds by (pid, time of its start)."""
+        self._cpu = 0.0
+        """CPU seconds last told: a child that nobody waited for takes its time with it, and a counter must not fall."""
 
     def read(self) -> Reading:
         """Sum over the processes that live now; nothing once the first of them is gone."""
@@ -87,16 +92,14 @@ class ProcessTree:
             processes = [root, *root.children(recursive=True)]
         except psutil.NoSuchProcess:
             return {}
-        memory = 0
+        cpu, memory = 0.0, 0
         for process in processes:
-            try:
-                with process.oneshot():
-                    times = process.cpu_times()
-                    self._cpu[process.pid, process.create_time()] = times.user + times.system
-                    memory += process.memory_info().rss
-            except psutil.Error:  # it ended meanwhile, or belongs to someone else
-                continue
-        return _reading(cpu=sum(self._cpu.values()), cores=None, memory=memory, limit=None)
+            with suppress(psutil.Error), process.oneshot():  # it ended meanwhile, or belongs to someone else
+                times = process.cpu_times()
+                cpu += times.user + times.system + times.children_user + times.children_system
+                memory += process.memory_info().rss
+        self._cpu = max(self._cpu, cpu)
+        return _reading(cpu=self._cpu, cores=None, memory=memory, limit=None)
 
 
 def _reading(cpu: float, cores: float | None, memory: int, limit: int | None) -> Reading:

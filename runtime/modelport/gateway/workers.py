@@ -37,6 +37,7 @@ class Workers:
             with listen(options.host, port) as alone:
                 ports.append(alone.getsockname()[1])
         self._arguments = tuple(arguments)
+        self._root_pid = options.root_pid or os.getpid()
         self._sockets = [[listen(options.host, port, shared=True) for port in ports] for _ in range(options.workers)]
         self._children: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
         self._stopping = False
@@ -59,6 +60,7 @@ class Workers:
     def _start(self, index: int) -> None:
         numbers = [bound.fileno() for bound in self._sockets[index]]
         inherited = ["--worker-index", str(index), "--sockets", ",".join(map(str, numbers))]
+        inherited += ["--root-pid", str(self._root_pid)]
         command = [sys.executable, "-m", "modelport.gateway", *self._arguments, *inherited]
         self._children[index] = (subprocess.Popen(command, pass_fds=numbers), monotonic())
 
