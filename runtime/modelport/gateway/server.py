@@ -123,6 +123,7 @@ async def _listening(app: web.Application, bound: socket.socket, *, drain_second
     runner = web.AppRunner(
         app,
         access_log=None,
+        auto_decompress=False,  # `body.py` does it, with an answer for what is no gzip
         handler_cancellation=True,  # a client that leaves takes its request out of the queue
         shutdown_timeout=drain_seconds,
         keepalive_timeout=KEEPALIVE_SECONDS,
