@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from modelport.gateway.formats.base import Format
+from modelport.gateway.formats.open_inference import OpenInference
 from modelport.gateway.formats.tensorflow_serving import TensorFlowServing
 
 
@@ -21,5 +22,6 @@ def registry(*formats: Format) -> Mapping[str, Format]:
 
 FORMATS = registry(
     TensorFlowServing(),
+    OpenInference(),
 )
 """Every format, by its name in `spec.apis`. The first words the errors of addresses that are nobody's."""
