@@ -143,7 +143,7 @@ def _build_float(leaves: _Leaves, dtype: str) -> Array:
         doubles = np.array(leaves.values, np.float64)
     except OverflowError:  # by an integer; a float of JSON is one that a double holds
         doubles = np.array([_double(leaf) for leaf in leaves.values], np.float64)
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return doubles.astype(DTYPES[dtype], copy=False)
 
 

@@ -9,7 +9,6 @@ An integer beyond 64 bits may arrive as a float; whoever wants an integer refuse
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import orjson
@@ -23,9 +22,8 @@ DEPTH = 64
 _BOM = b"\xef\xbb\xbf"
 _BRACKETS = b"[]{}"
 _NOT_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
-_STRING = rb'"(?:[^"\\]++|\\.)*+"?'  # the closing quote is optional, so that no position is scanned twice
-_STRINGS = re.compile(_STRING, re.DOTALL)
-_STRINGS_AND_CONSTANTS = re.compile(_STRING + rb"|(-?Infinity|NaN)", re.DOTALL)
+_AS_SQUARE = bytes.maketrans(b"{}", b"[]")
+_CONSTANTS = (b"-Infinity", b"Infinity", b"NaN")
 
 
 def loads(body: bytes, *, constants: bool, depth: int = DEPTH) -> Any:
@@ -59,7 +57,7 @@ def _parse(body: bytes, *, constants: bool) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        plain = _STRINGS_AND_CONSTANTS.sub(_blank, body) if constants else body
+        plain = _blank_constants(body) if constants else body
         if plain == body:
             raise _not_json(error) from error
     # orjson judges the whole text with zeros in the constants' places; Python's parser, which reads them, gives values.
@@ -72,10 +70,14 @@ def _parse(body: bytes, *, constants: bool) -> Any:
         raise BadRequest("the body is nested too deep") from error
 
 
-def _blank(match: re.Match[bytes]) -> bytes:
-    """Put a zero of the same length in a constant's place, so that positions stay true; leave strings alone."""
-    constant: bytes | None = match[1]
-    return match[0] if constant is None else b"0".ljust(len(constant))
+def _blank_constants(body: bytes) -> bytes:
+    """Put a zero of the same length in each constant's place, so that positions stay true.
+
+    Constants in strings change too. That makes no string right that was wrong, and the strings are not looked at.
+    """
+    for constant in _CONSTANTS:
+        body = body.replace(constant, b"0".ljust(len(constant)))
+    return body
 
 
 def _not_json(error: json.JSONDecodeError) -> BadRequest:
@@ -86,11 +88,10 @@ def _is_deeper_than(depth: int, body: bytes) -> bool:
     """Tell how deep a valid document is nested by peeling off the innermost brackets, layer by layer."""
     if body.count(b"[") + body.count(b"{") <= depth:
         return False
-    if b'"' in body:
-        body = _STRINGS.sub(b"", body)
-    brackets = body.translate(None, _NOT_BRACKETS)
+    outside_strings = b"".join(body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2])
+    brackets = outside_strings.translate(_AS_SQUARE, _NOT_BRACKETS)
     for _ in range(depth):
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        brackets = brackets.replace(b"[]", b"")
         if not brackets:
             return False
     return True
