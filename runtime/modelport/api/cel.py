@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from modelport.api.frozen import Frozen, Rule, default_of
+from modelport.api.frozen import Frozen, Rule
 
 
 def broken_rules(resource: Frozen, old: Frozen | None = None) -> Iterator[tuple[str, str]]:
@@ -26,16 +26,13 @@ def _walk(block: Frozen, view: Any, old: Any, path: str) -> Iterator[tuple[str, 
     for rule in block.rules:
         if not _holds(rule, view, old):
             yield (path + rule.field_path).removeprefix("."), rule.message
-    for name, field in type(block).model_fields.items():
-        value, alias = getattr(block, name), str(field.alias)
-        if alias not in view:
-            continue
+    for name, value in block.present():
         if isinstance(value, Frozen):
-            yield from _walk(value, view[alias], None if old is None else old.get(alias), f"{path}.{alias}")
+            yield from _walk(value, view[name], None if old is None else old.get(name), f"{path}.{name}")
         elif isinstance(value, tuple):
             for index, entry in enumerate(value):
                 if isinstance(entry, Frozen):
-                    yield from _walk(entry, view[alias][index], None, f"{path}.{alias}[{index}]")
+                    yield from _walk(entry, view[name][index], None, f"{path}.{name}[{index}]")
 
 
 def _holds(rule: Rule, view: Any, old: Any) -> bool:
@@ -61,22 +58,12 @@ def _program(expression: str) -> Any:
 
 
 def _view(value: Any) -> Any:
-    """Return the value as CEL sees it.
-
-    A field is there if the manifest has it or the API server fills it in: a Python default of "nothing" is not there.
-    """
+    """Return the value as CEL sees it."""
     from celpy import celtypes
 
     match value:
         case Frozen():
-            return celtypes.MapType(
-                {
-                    celtypes.StringType(str(field.alias)): _view(content)
-                    for name, field in type(value).model_fields.items()
-                    if (content := getattr(value, name)) is not None
-                    and (name in value.model_fields_set or default_of(field) is not None)
-                }
-            )
+            return celtypes.MapType({celtypes.StringType(name): _view(content) for name, content in value.present()})
         case Mapping():
             return celtypes.MapType({celtypes.StringType(key): _view(content) for key, content in value.items()})
         case tuple() | list():

@@ -35,9 +35,9 @@ def load_documents(text: str) -> list[object]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise BadYaml(f"{line}{error.problem or error.context}") from error
+        raise BadYaml(f"{line}not YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
-        raise BadYaml(str(error).splitlines()[0]) from error
+        raise BadYaml(f"not YAML: {str(error).splitlines()[0]}") from error
     for document in documents:
         _count_nodes(document, {})
     return documents
@@ -79,9 +79,9 @@ class _Loader(yaml.CSafeLoader):
         seen: set[tuple[str, str]] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "expected text as a key", key.start_mark)
+                raise BadYaml(f"line {key.start_mark.line + 1}: expected text as a key")
             if (key.tag, key.value) in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
+                raise BadYaml(f"line {key.start_mark.line + 1}: {key.value} stands twice")
             seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep)
 

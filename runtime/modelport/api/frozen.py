@@ -7,13 +7,13 @@ three; it is written for a reader of `kubectl explain`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+from pydantic_core import PydanticUndefined, to_jsonable_python
 
 
 class Rule(NamedTuple):
@@ -45,9 +45,29 @@ class Frozen(BaseModel):
 
     rules: ClassVar[tuple[Rule, ...]] = ()
 
+    def present(self) -> Iterator[tuple[str, Any]]:
+        """Yield the YAML name and the value of every field that is there, as the API server sees it.
+
+        A field is there if it was given or is filled in by a default; a Python default of "nothing" is not there.
+        """
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if value is not None and (name in self.model_fields_set or default_of(field) is not None):
+                yield str(field.alias), value
+
     def to_manifest(self) -> dict[str, Any]:
         """Return the block as it stands in YAML: camelCase names, plain values, nothing that is absent."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {name: _plain(value) for name, value in self.present()}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Frozen():
+            return value.to_manifest()
+        case tuple():
+            return [_plain(entry) for entry in value]
+        case _:
+            return to_jsonable_python(value)
 
 
 def default_of(field: FieldInfo) -> Any:

@@ -38,6 +38,9 @@ def _feature_value(value: JsonValue) -> JsonValue:
     return value
 
 
+_FeatureValue = Annotated[JsonValue, AfterValidator(_feature_value)]
+
+
 class ImageInput(Frozen):
     """How a picture becomes a tensor: (value x scale - mean) / std of every channel."""
 
@@ -130,9 +133,7 @@ class Signature(Frozen):
     outputs: Annotated[Mapping[str, Name], Field(max_length=256)] = Field(default_factory=dict)
     """Name in answers, and the model's output behind it: `scores` and perhaps `classes` for Classify, `outputs` for
     Regress, any for Predict. Absent: the model's own outputs."""
-    defaults: Annotated[Mapping[str, Annotated[JsonValue, AfterValidator(_feature_value)]], Field(max_length=256)] = (
-        Field(default_factory=dict)
-    )
+    defaults: Annotated[Mapping[str, _FeatureValue], Field(max_length=256)] = Field(default_factory=dict)
     """Values of features that an example may leave out, with Classify and Regress: a number, text, true or false, or a
     list of one of these kinds. Absent: every feature is needed."""
 

@@ -61,7 +61,7 @@ def parse_yaml(text: str, where: str) -> list[PublishedModel]:
     try:
         documents = load_documents(text)
     except BadYaml as error:
-        raise InvalidManifest(where, [f"not YAML: {error}"]) from error
+        raise InvalidManifest(where, [str(error)]) from error
     if not documents:
         raise InvalidManifest(where, [f"expected an object of kind {KIND}, got nothing"])
     resources: list[PublishedModel] = []

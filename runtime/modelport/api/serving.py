@@ -8,6 +8,7 @@ NAME is `metadata.name`. In a cluster the files come from a ConfigMap and a Secr
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -22,7 +23,7 @@ from modelport.api.problems import problems_of
 class _Document(Frozen):
     def dump_json(self) -> str:
         """Write the file's content."""
-        return self.model_dump_json(by_alias=True, exclude_none=True, indent=2)
+        return json.dumps(self.to_manifest(), indent=2, ensure_ascii=False)
 
     @classmethod
     def parse_json(cls, text: str | bytes, where: str) -> Self:
