@@ -19,8 +19,8 @@ from typing import Protocol
 
 import numpy as np
 
-from modelport.gateway.errors import DeadlineExceeded, GatewayError, QueueFull, Unavailable
-from modelport.gateway.tensors import Array, InferRequest, InferResult, ModelMeta
+from modelport.gateway.errors import BadRequest, DeadlineExceeded, GatewayError, QueueFull, Unavailable
+from modelport.gateway.tensors import DTYPES, Array, InferRequest, InferResult, ModelMeta
 
 
 class Infer(Protocol):
@@ -98,6 +98,8 @@ class Coalescer:
         """
         if self.length >= self.limit:
             raise QueueFull(f"{self.length} requests are waiting already: try again shortly", retry_after=1)
+        if (empty := empty_answer(meta, request)) is not None:
+            return empty
         self.length += 1
         try:
             rows = joinable_rows(meta, request)
@@ -187,6 +189,24 @@ def joinable_rows(meta: ModelMeta, request: InferRequest) -> int:
         return 0
     rows = {array.shape[0] if array.ndim else 0 for array in request.inputs.values()}
     return rows.pop() if len(rows) == 1 else 0
+
+
+def empty_answer(meta: ModelMeta, request: InferRequest) -> InferResult | None:
+    """The answer to a request without rows, for a model that batches; None for every other request.
+
+    Triton must not see one: with its Python backend it ends by signal 11, and every model with it.
+    """
+    rows = {array.shape[0] for array in request.inputs.values() if array.ndim}
+    if not meta.max_batch_size or 0 not in rows:
+        return None
+    if rows != {0}:
+        raise BadRequest(f"inputs: every input has the same number of rows, got {min(rows)} and {max(rows)}")
+    wanted = meta.outputs if request.outputs is None else request.outputs
+    outputs: dict[str, Array] = {}
+    for name in wanted:
+        output = meta.outputs[name]
+        outputs[name] = np.empty((0, *(max(size, 0) for size in output.shape[1:])), DTYPES[output.dtype])
+    return InferResult(outputs, meta.version)
 
 
 def _signature(meta: ModelMeta, request: InferRequest) -> Hashable:

@@ -239,3 +239,27 @@ async def test_rows_that_disagree_between_inputs_travel_alone_for_triton_to_judg
     both = InferRequest({"x": np.zeros((1, 1), np.float32), "z": np.zeros((2, 1), np.float32)})
     with pytest.raises(BadRequest):
         await ask(Coalescer(Judge(), limit=9), both)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"priority": 1}], ids=["plain", "one that travels alone"])
+async def test_a_request_without_rows_is_answered_without_triton_which_it_would_end(parameters: dict[str, int]) -> None:
+    triton = Double()
+    nothing = InferRequest({"x": np.empty((0, 3), np.float32)}, parameters=parameters)
+    result = await Coalescer(triton, limit=9).infer(meta(), nothing, "k", Trip())
+    assert (result.outputs["y"].shape, result.outputs["y"].dtype, result.version) == ((0, 0), np.float32, 1)
+    assert triton.calls == []
+
+
+async def test_no_rows_in_one_input_and_some_in_another_are_refused_without_triton() -> None:
+    triton = Double()
+    both = InferRequest({"x": np.zeros((0, 1), np.float32), "z": np.zeros((2, 1), np.float32)})
+    with pytest.raises(BadRequest, match="every input has the same number of rows, got 0 and 2"):
+        await Coalescer(triton, limit=9).infer(meta(), both, "k", Trip())
+    assert triton.calls == []
+
+
+async def test_a_model_that_does_not_batch_may_take_an_empty_tensor() -> None:
+    triton = Double()
+    triton.gate.set()
+    assert await ask(Coalescer(triton, limit=9), InferRequest({"x": np.empty((0, 1))}), of=meta(max_batch_size=0)) == []
+    assert triton.calls == [[]]
