@@ -1,0 +1,339 @@
+"""The public port over real HTTP, before a Triton that the test plays: order of checks, headers, bounds in time.
+
+What the formats say is held in `tests/contract`; here it is that every request is answered, in the right order, with
+the headers that every answer has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from modelport.api import KeyDigest, KeyDigests, ServedModel, parse_manifest
+from modelport.gateway.admin import add_public_routes
+from modelport.gateway.app import Gateway
+from modelport.gateway.config import GatewayOptions, ServingConfig
+from modelport.gateway.errors import GatewayError, InternalError, Unavailable
+from modelport.gateway.formats.base import ServerMeta, VersionState
+from modelport.gateway.metrics import GatewayMetrics
+from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta, TensorSpec
+
+KEY = "mp_secret"
+PREDICT = "/v1/models/half/versions/1:predict"
+BODY = b'{"instances": [1.0, 2.0, 5.0]}'
+
+
+@dataclass
+class FakeTriton:
+    """y = x / 2 + 2, as slowly or as badly as a test wants."""
+
+    failure: BaseException | None = None
+    gate: asyncio.Event | None = None
+    traces: list[str | None] = field(default_factory=list)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def versions(self) -> dict[str, tuple[VersionState, ...]]:
+        return {name: (VersionState(1, "READY"),) for name in ("half", "open")}
+
+    async def meta(self, name: str, version: int, *, scalar_rows: bool) -> ModelMeta:
+        x, y = (TensorSpec(tensor, "FP32", (-1,)) for tensor in "xy")
+        return ModelMeta(name, version, "", 8, {"x": x}, {"y": y})
+
+    async def infer(self, meta: ModelMeta, request: InferRequest, trace: str | None = None) -> InferResult:
+        self.traces.append(trace)
+        self.entered.set()
+        if self.gate:
+            await self.gate.wait()
+        if self.failure:
+            raise self.failure
+        return InferResult({"y": request.inputs["x"] / 2 + 2}, meta.version)
+
+    async def server(self) -> ServerMeta:
+        return ServerMeta("triton", "2", ())
+
+
+def served(name: str, **spec: Any) -> ServedModel:
+    manifest = {
+        "apiVersion": "modelport.io/v1alpha1",
+        "kind": "PublishedModel",
+        "metadata": {"name": name},
+        "spec": {"model": {"format": "ONNX", "source": {"uri": "file:m"}}, **spec},
+    }
+    return ServedModel(resource=parse_manifest(manifest, where="test"), digest="sha256:" + "0" * 64)
+
+
+@dataclass
+class Port:
+    """A running gateway."""
+
+    client: TestClient[web.Request, web.Application]
+    gateway: Gateway
+    triton: FakeTriton
+
+    async def post(self, path: str = PREDICT, body: bytes = BODY, **headers: str) -> tuple[int, str, Mapping[str, str]]:
+        named = {name.replace("_", "-"): value for name, value in {"x_api_key": KEY, **headers}.items() if value}
+        response = await self.client.post(path, data=body, headers=named)
+        return response.status, await response.text(), response.headers
+
+    def count(self, name: str, **labels: str) -> float:
+        body, _ = self.gateway.metrics.render(None)
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        return sum(
+            float(line.split()[-1])
+            for line in body.decode().splitlines()
+            if line.startswith(name + "{") and all(each in line for each in wanted)
+        )
+
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+async def start() -> AsyncIterator[Start]:
+    clients: list[TestClient[web.Request, web.Application]] = []
+
+    async def start(**spec: Any) -> Port:
+        triton = FakeTriton()
+        gateway = Gateway(GatewayOptions(config=Path()), GatewayMetrics(), triton)  # type: ignore[arg-type]
+        digest = KeyDigest(name="default", sha256=sha256(KEY.encode()).hexdigest())
+        models = {"half": served("half", **spec), "open": served("open", access={"anonymous": True})}
+        gateway.apply(ServingConfig(models=models, keys={"half": KeyDigests(keys=(digest,))}))
+        await gateway.models.refresh()
+        app = web.Application()
+        add_public_routes(app, gateway)
+        app.router.add_route("*", "/{path:.*}", gateway.handle)
+        server = TestServer(app)
+        await server.start_server(auto_decompress=False)
+        client: TestClient[web.Request, web.Application] = TestClient(server)
+        clients.append(client)
+        return Port(client, gateway, triton)
+
+    yield start
+    for client in clients:
+        await client.close()
+
+
+async def test_an_answer_has_the_headers_that_every_answer_has(start: Start) -> None:
+    port = await start()
+    status, text, headers = await port.post(X_Request_Id="abc:1")
+
+    assert (status, text) == (200, '{\n    "predictions": [2.5, 3.0, 4.5]\n}')
+    assert headers["X-Request-Id"] == "abc:1"
+    assert headers["X-Model-Version"] == "1"
+    assert headers["X-Model-Digest"] == "sha256:" + "0" * 64
+    assert headers["Server"] == "modelport"
+
+
+@pytest.mark.parametrize("given", ["", "ä", "a b", "x" * 129, "<script>"])
+async def test_a_request_id_that_is_none_is_replaced(start: Start, given: str) -> None:
+    headers = (await (await start()).post(X_Request_Id=given))[2]
+
+    assert headers["X-Request-Id"].isalnum()
+    assert len(headers["X-Request-Id"]) == 16
+
+
+async def test_a_trace_is_handed_to_triton_and_nonsense_is_not(start: Start) -> None:
+    port = await start()
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    await port.post(traceparent=trace)
+    await port.post(traceparent="nonsense")
+
+    assert port.triton.traces == [trace, None]
+
+
+ORDER = {
+    "a path that does not exist comes before everything": ("/v1/models/half:divine", b"{", "", 404, "no such address"),
+    "a model that does not exist before the key": ("/v1/models/none:predict", BODY, "", 404, "Latest(none)"),
+    "bad JSON before a model that does not exist": ("/v1/models/none:predict", b"{", "", 400, ""),
+    "a label that does not exist before the key": ("/v1/models/half/labels/x:predict", BODY, "", 400, "label: x"),
+    "the key before the body": (PREDICT, b"{", "", 401, "a key is needed"),
+    "a wrong key": (PREDICT, BODY, "wrong", 401, "not valid"),
+    "the body last": (PREDICT, b"{", KEY, 400, ""),
+    "a version that does not exist": ("/v1/models/half/versions/9:predict", BODY, KEY, 404, "Specific(half, 9)"),
+    "a version that is no number": ("/v1/models/half/versions/x:predict", BODY, KEY, 404, "a version number"),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "key", "status", "says"), ORDER.values(), ids=ORDER)
+async def test_checks_come_in_order(start: Start, path: str, body: bytes, key: str, status: int, says: str) -> None:
+    port = await start()
+    got, text, headers = await port.post(path, body, x_api_key=key)
+
+    assert (got, says in text) == (status, True), text
+    assert text.startswith('{ "error": "')
+    assert ("WWW-Authenticate" in headers) == (status == 401)
+    assert KEY not in text
+    assert not port.triton.traces
+
+
+async def test_a_wrong_method_is_told_the_right_one(start: Start) -> None:
+    port = await start()
+    response = await port.client.delete(PREDICT)
+
+    assert (response.status, response.headers["Allow"]) == (405, "POST")
+    assert response.content_type == "application/json"
+
+
+async def test_an_anonymous_model_asks_for_no_key(start: Start) -> None:
+    assert (await (await start()).post("/v1/models/open:predict", x_api_key=""))[0] == 200
+
+
+async def test_an_api_that_the_model_is_not_published_as_is_not_there(start: Start) -> None:
+    port = await start(apis=["open-inference"])
+    status, text, _ = await port.post()
+
+    assert (status, "not published as tensorflow-serving" in text) == (404, True)
+
+
+async def test_above_the_rate_limit_a_key_has_to_wait(start: Start) -> None:
+    port = await start(access={"rateLimit": {"requestsPerSecond": 0.5, "burst": 2}})
+    answers = [await port.post() for _ in range(3)]
+
+    assert [status for status, *_ in answers] == [200, 200, 429]
+    assert 1 <= int(answers[2][2]["Retry-After"]) <= 2
+
+
+async def test_a_body_above_the_models_limit_is_refused(start: Start) -> None:
+    port = await start(limits={"bodyBytes": 1024})
+    status, text, _ = await port.post(body=b" " * 1025 + BODY)
+
+    assert (status, "spec.limits.bodyBytes" in text) == (413, True)
+
+
+async def test_a_model_that_takes_too_long_ends_in_its_deadline(start: Start) -> None:
+    port = await start(limits={"timeoutSeconds": 1})
+    port.triton.gate = asyncio.Event()
+    status, text, _ = await port.post()
+
+    assert (status, "spec.limits.timeoutSeconds" in text) == (504, True)
+    assert port.gateway.models.get("half").coalescer.length == 0
+
+
+async def test_the_request_beyond_the_queue_is_sent_away_at_once(start: Start) -> None:
+    port = await start(limits={"queueLength": 1})
+    port.triton.gate = asyncio.Event()
+    first = asyncio.create_task(port.post())
+    await port.triton.entered.wait()
+    status, _, headers = await port.post()
+    port.triton.gate.set()
+
+    assert (status, headers["Retry-After"]) == (503, "1")
+    assert (await first)[0] == 200
+
+
+FAILURES: dict[str, tuple[BaseException, int, str]] = {
+    "Triton is gone": (Unavailable("gone", retry_after=2), 503, "gone"),
+    "the model fails": (InternalError("it broke"), 500, "it broke"),
+    "a bug": (ZeroDivisionError("/secret/path.py"), 500, "internal error"),
+}
+
+
+@pytest.mark.parametrize(("failure", "status", "says"), FAILURES.values(), ids=FAILURES)
+async def test_every_failure_is_an_answer(start: Start, failure: GatewayError, status: int, says: str) -> None:
+    port = await start()
+    port.triton.failure = failure
+    got, text, headers = await port.post()
+
+    assert (got, says in text, "/secret" in text) == (status, True, False)
+    assert ("Retry-After" in headers) == (status == 503)
+    assert port.count("modelport_errors_total", model="half", reason=getattr(failure, "reason", "internal")) == 1
+
+
+async def test_while_it_drains_nothing_new_is_begun(start: Start) -> None:
+    port = await start()
+    port.gateway.draining = True
+    status, _, headers = await port.post()
+
+    assert (status, headers["Retry-After"]) == (503, "1")
+    assert (await port.client.get("/readyz")).status == 503
+    assert (await port.client.get("/healthz")).status == 200
+
+
+async def test_a_client_that_leaves_is_counted_and_its_request_dropped(start: Start) -> None:
+    port = await start()
+    port.triton.gate = asyncio.Event()
+    asked = asyncio.create_task(port.post())
+    await port.triton.entered.wait()
+    asked.cancel()
+    for _ in range(200):
+        if port.count("modelport_errors_total", reason="client_gone"):
+            break
+        await asyncio.sleep(0.01)
+
+    assert port.count("modelport_errors_total", reason="client_gone") == 1
+    assert port.gateway.models.get("half").coalescer.length == 0
+
+
+async def test_what_was_asked_is_counted_by_model_key_and_class(start: Start) -> None:
+    port = await start()
+    await port.post()
+    await port.post(body=b"{")
+    await port.post("/v1/models/none:predict")
+    labels = {"model": "half", "namespace": "default", "api": "tensorflow-serving", "version": "1"}
+
+    assert port.count("modelport_requests_total", code="2xx", **labels) == 1
+    assert port.count("modelport_requests_total", code="4xx", model="half") == 1
+    assert port.count("modelport_requests_total", code="4xx", model="") == 1
+    assert port.count("modelport_key_requests_total", key="default") == 2
+    assert port.count("modelport_billable_requests_total", model="half") == 1
+    assert port.count("modelport_batch_size_sum", model="half") == 3
+    assert port.count("modelport_request_duration_seconds_count", stage="triton", **labels) == 1
+
+
+async def test_a_published_host_speaks_of_its_model_alone(start: Start) -> None:
+    port = await start(access={"ingress": {"host": "half.example.com", "path": "/vision/half"}})
+    below = f"/vision/half{PREDICT}"
+
+    assert (await port.post(below, Host="half.example.com"))[0] == 200
+    assert (await port.post("/vision/half/v1/models/open:predict", Host="half.example.com"))[0] == 404
+    assert (await port.post(below))[0] == 404
+    assert (await port.post())[0] == 200
+
+
+async def test_only_the_origins_of_the_spec_may_read_the_answer(start: Start) -> None:
+    port = await start(access={"cors": {"allowOrigins": ["https://app.example.com"]}})
+    asked = {"Access-Control-Request-Method": "POST", "Origin": "https://app.example.com"}
+    allowed = await port.client.options(PREDICT, headers=asked)
+    refused = await port.client.options(PREDICT, headers={**asked, "Origin": "https://evil.example.com"})
+
+    assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
+    assert "Access-Control-Allow-Origin" not in refused.headers
+    assert (await port.post(Origin="https://app.example.com"))[2]["Vary"] == "Origin"
+    assert "Access-Control-Allow-Origin" not in (await port.post(Origin="https://evil.example.com"))[2]
+
+
+async def test_a_large_answer_is_compressed_for_who_accepts_it(start: Start) -> None:
+    port = await start()
+    body = b'{"instances": [' + b", ".join([b"0.123"] * 3000) + b"]}"
+    plain = (await port.post(body=body, Accept_Encoding="identity"))[2]
+    packed = (await port.post(body=body, Accept_Encoding="gzip"))[2]
+
+    assert "Content-Encoding" not in plain
+    assert packed["Content-Encoding"] == "gzip"
+
+
+async def test_a_revoked_key_stops_working_with_the_next_configuration(start: Start) -> None:
+    port = await start()
+    revoked = KeyDigest(name="default", sha256=sha256(KEY.encode()).hexdigest(), revoked=datetime.now(UTC))
+    assert (await port.post())[0] == 200
+    port.gateway.apply(ServingConfig(models={"half": served("half")}, keys={"half": KeyDigests(keys=(revoked,))}))
+    status, text, _ = await port.post()
+
+    assert (status, "revoked" in text) == (401, True)
+
+
+async def test_health_is_told_for_each_model(start: Start) -> None:
+    port = await start()
+    response = await port.client.get("/readyz")
+
+    assert response.status == 200
+    assert (await response.json())["models"]["half"] == {"ready": True, "state": "READY", "reason": ""}
