@@ -96,7 +96,6 @@ class Gateway:
         served = config.models.values()
         self.config_problems = config.problems
         self.models.apply(config.models)
-        self.config_problems = config.problems
         self._addresses = Addresses(each.resource for each in served)
         self._keys = Keyring(config)
         self._rates.update(_rates(config), monotonic())
