@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,14 @@ os.execv(argv[0], argv)
 
 _LONGEST_LINE = 8192
 _LINES_KEPT = 20
+
+
+def mortal(argv: Sequence[str], death_signal: signal.Signals = signal.SIGTERM) -> tuple[str, ...]:
+    """Return a command line that runs `argv` (the first an absolute path) and gets `death_signal` when we die.
+
+    The kernel minds the thread that starts it: that one must live as long as the child shall.
+    """
+    return (sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), str(int(death_signal)), *argv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +170,7 @@ class Supervised:
         read, write = os.pipe() if self.on_line else (None, None)
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", "-c", _LAUNCH),
-                *(str(os.getpid()), str(int(self.command.death_signal)), *self.command.argv),
+                *mortal(self.command.argv, self.command.death_signal),
                 env=dict(self.command.env),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=write,

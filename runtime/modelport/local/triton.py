@@ -6,6 +6,7 @@ that nobody takes the port while Triton is down between two starts.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -20,7 +21,7 @@ from typing import Any, Final, Self
 import aiohttp
 import psutil
 
-from modelport.local.errors import LoadError
+from modelport.local.errors import LoadError, TritonDown
 from modelport.local.process import Command
 from modelport.local.triton_install import TritonInstallation
 
@@ -126,6 +127,13 @@ class TritonModels:
         except (aiohttp.ClientError, TimeoutError):
             return False
 
+    async def wait_live(self) -> None:
+        """Return when Triton answers."""
+        while True:
+            if await self.live():
+                return
+            await asyncio.sleep(0.05)
+
     async def load(self, name: str) -> None:
         """Load a model, or load it anew where its files changed; raise LoadError with Triton's reason."""
         await self._post(f"models/{name}/load", LOAD_SECONDS)
@@ -150,7 +158,7 @@ class TritonModels:
         except TimeoutError as error:
             raise LoadError(f"Triton did not answer within {seconds:g} s") from error
         except (aiohttp.ClientError, ValueError) as error:
-            raise LoadError("Triton ended while it was asked") from error
+            raise TritonDown("Triton ended while it was asked") from error
         if isinstance(body, dict) and "error" in body:
             raise LoadError(explain_load_error(str(body["error"])))
         return body

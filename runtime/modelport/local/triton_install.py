@@ -24,6 +24,7 @@ import filelock
 
 from modelport.local.errors import ServeError
 from modelport.local.libpython import find_libpython, soname
+from modelport.local.process import mortal
 
 REQUIREMENTS: Final = "triton-requirements.txt"
 MARKER: Final = "modelport-complete"
@@ -211,7 +212,7 @@ def explain_pip_failure(output: str) -> str:
 def _run_pip(command: list[str], progress: Progress) -> None:
     output: list[str] = []
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        mortal(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as pip:
         assert pip.stdout is not None  # noqa: S101 - by PIPE
         for line in map(str.strip, pip.stdout):

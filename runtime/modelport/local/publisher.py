@@ -1,0 +1,186 @@
+"""Brings models from their manifests to Triton and to the gateway, and keeps both current as the manifests change.
+
+    Manifest ─► repository.prepare ─► Triton loads it beside the old one ─► STATE/serving/models/NAME.json
+
+A change takes effect in this order, so that the gateway never speaks of what Triton has not; where a step fails, what
+was served before stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from modelport.api import PublishedModel, ServedModel
+from modelport.api.serving import model_file
+from modelport.errors import ModelportError
+from modelport.local.display import Display
+from modelport.local.errors import LoadError, ServeError, TritonDown
+from modelport.local.manifests import Manifest
+from modelport.local.state import State, write_file
+from modelport.local.threads import in_thread
+from modelport.local.triton import TritonModels
+from modelport.local.triton_install import cache_folder
+from modelport.repository.cache import Cache
+from modelport.repository.capabilities import WHEEL
+from modelport.repository.credentials import credentials_from_environment, credentials_from_folder
+from modelport.repository.prepare import prepare
+from modelport.repository.publish import Published, unpublish
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Publisher:
+    """The models that are served now. `triton` is None where another Triton is used, which has its own files."""
+
+    state: State
+    triton: TritonModels | None
+    secrets: Path | None
+    display: Display
+    cache: Cache = field(default_factory=lambda: Cache(cache_folder() / "models"))
+    served: dict[str, Manifest] = field(default_factory=dict)
+    """By the model's name: what is in force."""
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def prepare_all(self, manifests: Sequence[Manifest]) -> dict[str, Published]:
+        """Fetch, check and lay out every model, several at once; raise ServeError with all that cannot be had."""
+        if self.triton is None:
+            return {}
+        results = await asyncio.gather(*map(self._prepare, manifests), return_exceptions=True)
+        prepared = {}
+        problems = []
+        for manifest, result in zip(manifests, results, strict=True):
+            if isinstance(result, ModelportError):
+                problems += [f"{manifest.name}: {line}" for line in str(result).splitlines()]
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                prepared[manifest.name] = result
+        if problems:
+            raise ServeError("\n".join(problems))
+        return prepared
+
+    async def publish_all(self, manifests: Sequence[Manifest], prepared: Mapping[str, Published]) -> None:
+        """Load the models that were prepared, and tell the gateway of exactly these; raise ServeError if one fails."""
+        self._forget_others(manifests)
+        results = await asyncio.gather(*map(self._load, manifests), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, ModelportError):
+                raise result
+        if problems := [str(result) for result in results if result is not None]:
+            raise ServeError("\n".join(problems))
+        for manifest in manifests:
+            self._record(manifest, prepared.get(manifest.name))
+
+    async def update(self, manifests: Sequence[Manifest], touched: Iterable[str] = ()) -> None:
+        """Serve these instead, changing only what differs; `touched` names models whose files changed.
+
+        What fails is logged, and the model stays as it was.
+        """
+        async with self._changing:
+            wanted = {manifest.name: manifest for manifest in manifests}
+            for name in self.served.keys() - wanted.keys():
+                await self._remove(self.served[name])
+            stale = set(touched)
+            for name, manifest in wanted.items():
+                old = self.served.get(name)
+                if old is not None and old.resource == manifest.resource and name not in stale:
+                    continue
+                try:
+                    prepared = await self._prepare(manifest) if self.triton else None
+                    with suppress(TritonDown):  # it loads the model when it is back
+                        await self._load(manifest)
+                    self._record(manifest, prepared)
+                except ModelportError as error:
+                    kept = "it is served as before" if old else "it is not served"
+                    log.error("model %s: %s; %s", name, " ".join(str(error).split("\n")), kept, extra={"model": name})
+                else:
+                    log.info("model %s %s", name, "is updated" if old else "is served", extra={"model": name})
+
+    async def load_again(self) -> None:
+        """Load all models into a Triton that has just started."""
+        async with self._changing:
+            await asyncio.gather(*map(self._load_again, self.served))
+
+    async def _load_again(self, name: str) -> None:
+        if self.triton is None:
+            return
+        try:
+            await self.triton.load(name)
+        except LoadError as error:
+            log.error("model %s: Triton cannot load it: %s", name, error, extra={"model": name})
+
+    async def _prepare(self, manifest: Manifest) -> Published:
+        work = partial(
+            prepare,
+            manifest.resource,
+            target=self.state.repository,
+            cache=self.cache,
+            capabilities=WHEEL,
+            credentials=source_credentials(manifest.resource, self.secrets),
+            progress=self.display.transferred,
+        )
+        return await in_thread(work)
+
+    async def _load(self, manifest: Manifest) -> None:
+        if self.triton is None:
+            return
+        try:
+            await self.triton.load(manifest.name)
+        except TritonDown:
+            raise
+        except LoadError as error:
+            raise LoadError(f"{manifest.name}: Triton cannot load it: {error}") from error
+
+    def _record(self, manifest: Manifest, prepared: Published | None) -> None:
+        """Tell the gateway of a model, and keep it as the one in force."""
+        served = ServedModel(
+            resource=manifest.resource,
+            digest=prepared.digest if prepared else "",
+            labels=prepared.labels if prepared else manifest.resource.spec.io.labels,
+        )
+        write_file(model_file(self.state.serving, manifest.resource.metadata.name), served.dump_json())
+        self.served[manifest.name] = manifest
+
+    async def _remove(self, manifest: Manifest) -> None:
+        del self.served[manifest.name]
+        model_file(self.state.serving, manifest.resource.metadata.name).unlink(missing_ok=True)
+        log.info("model %s is not served any more", manifest.name, extra={"model": manifest.name})
+        if self.triton is not None:
+            try:
+                await self.triton.unload(manifest.name)
+            except LoadError as error:
+                log.warning("model %s: %s", manifest.name, error, extra={"model": manifest.name})
+            await in_thread(partial(unpublish, self.state.repository, manifest.name))
+
+    def _forget_others(self, manifests: Sequence[Manifest]) -> None:
+        """Remove what an earlier run served and this one does not."""
+        ours = {model_file(self.state.serving, manifest.resource.metadata.name) for manifest in manifests}
+        for file in (self.state.serving / "models").glob("*.json"):
+            if file not in ours:
+                file.unlink()
+        names = {manifest.name for manifest in manifests}
+        for folder in self.state.repository.iterdir():
+            if folder.is_dir() and not folder.name.startswith(".") and folder.name not in names:
+                unpublish(self.state.repository, folder.name)
+
+
+def source_credentials(resource: PublishedModel, secrets: Path | None) -> dict[str, str]:
+    """Return what opens the model's source: the Secret that it names, else what the environment has."""
+    ref = resource.spec.model.source.secret_ref
+    if ref is None:
+        return credentials_from_environment(os.environ)
+    where = f"{resource.metadata.name}: spec.model.source.secretRef"
+    if secrets is None:
+        raise ServeError(f"{where}: name the folder of secrets by --secrets DIR")
+    try:
+        return credentials_from_folder(secrets / ref.name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ServeError(f"{where}: {secrets / ref.name} cannot be read") from error

@@ -1,0 +1,165 @@
+"""What `modelport serve` makes of each field of a PublishedModel: it serves it, notes it or refuses it.
+
+Nothing is ignored in silence. A path ends at any depth and speaks for all below it; `[]` is any entry of a list. Each
+field is in exactly one of the tables, which a test holds against the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+from modelport.api import PublishedModel, apis_of
+from modelport.gateway.formats import FORMATS
+
+
+class Limit(NamedTuple):
+    """What becomes of a field here."""
+
+    path: str
+    """Below `spec`, in the manifest's own names."""
+    sentence: str
+    """What the reader is told, after the path."""
+    served: frozenset[object] = frozenset()
+    """Values to which it does not apply, besides the default."""
+
+
+SERVED: Final = (
+    "model.name",
+    "model.format",
+    "model.source",
+    "model.versions",
+    "model.config.maxBatchSize",
+    "model.config.dynamicBatching",
+    "model.config.parameters",
+    "model.config.pbtxt",
+    "io.inputs[].name",
+    "io.labels",
+    "io.labelsFrom",
+    "io.signatures",
+    "access.keys",
+    "access.anonymous",
+    "access.rateLimit",
+    "access.cors",
+    "access.ingress.host",
+    "access.ingress.path",
+    "limits.bodyBytes",
+    "limits.tensorElements",
+    "limits.depth",
+    "limits.timeoutSeconds",
+    "limits.queueLength",
+)
+"""What the gateway, Triton or the repository act on."""
+
+NOTED: Final = (
+    Limit("model.config.instancesPerGpu", "counts on GPUs in a cluster; here the model runs once, on the CPU"),
+    Limit("model.config.tritonImage", "names an image for a cluster; here Triton comes from PyPI"),
+    Limit("execution.instances", "counts in a cluster; here the model runs once"),
+    Limit("execution.resources", "are set in a cluster; here the model takes what the machine has"),
+    Limit("execution.rollout", "rules Pods in a cluster; here a change is loaded beside what runs"),
+    Limit("execution.pod", "describes Pods in a cluster; there are none here"),
+    Limit("access.ingress.className", "belongs to a cluster's ingress; here the gateway itself listens"),
+    Limit("access.ingress.tls", "belongs to a cluster's ingress; here the gateway speaks plain http"),
+    Limit("access.ingress.annotations", "belong to a cluster's ingress; here the gateway itself listens"),
+    Limit("limits.pixels", "limits pictures, which this release does not take yet"),
+    Limit("versionTag", "rolls Pods in a cluster; here every change is applied anyway"),
+)
+"""What means something in a cluster only: said once, and the model is served."""
+
+_LATER = "is not served by this release; leave it out"
+REFUSED: Final = (
+    Limit(
+        "io.task",
+        "is not served by this release, which serves Tensor and ImageClassification",
+        frozenset({"Tensor", "ImageClassification"}),
+    ),
+    Limit("io.inputs[].kind", "is not served by this release, which takes tensors only", frozenset({"Tensor"})),
+    Limit("io.inputs[].image", _LATER),
+    Limit("io.inputs[].audio", _LATER),
+    Limit("io.detection", _LATER),
+    Limit("io.tabular", _LATER),
+    Limit("apis", f"is not served by this release, which serves {', '.join(sorted(FORMATS))}", frozenset(FORMATS)),
+    Limit("execution.type", "is not served by this release, which serves Dedicated", frozenset({"Dedicated"})),
+    Limit(
+        "execution.device",
+        "is not had by the Triton from PyPI, which computes on the CPU; set CPU, or name another Triton by --triton",
+        frozenset({"CPU"}),
+    ),
+    Limit("execution.gpu", "is not had by the Triton from PyPI; leave it out, or name another Triton by --triton"),
+    Limit("execution.schedule", _LATER),
+    Limit("execution.autoscaling", "needs a cluster: one machine runs the model once; leave it out"),
+    Limit("execution.serverless", _LATER),
+    Limit("access.gateway", "is an address in a cluster; on one machine leave it out, or use access.ingress.host"),
+    Limit("access.imageUrls", _LATER),
+    Limit("access.grpc", _LATER, frozenset({False})),
+    Limit("evaluation", _LATER),
+    Limit("retraining", _LATER),
+)
+"""What would change the answers or who gets them, and is not there: the model is not served without it."""
+
+WITH_OWN_TRITON_ONLY: Final = frozenset({"execution.device", "execution.gpu"})
+"""Refused for the sake of the Triton from PyPI; another one may have it."""
+
+NOTED_WITH_OTHER_TRITON: Final = (
+    Limit("model.versions.policy", "rules which versions are loaded, and the Triton named by --triton loads its own"),
+    Limit("model.versions.specific", "rules which versions are loaded, and the Triton named by --triton loads its own"),
+    Limit("model.source.digest", "is not checked: the Triton named by --triton has files of its own"),
+    Limit("model.config", "shapes what Triton loads, and the Triton named by --triton loads its own"),
+)
+REFUSED_WITH_OTHER_TRITON: Final = (
+    Limit("io.labelsFrom", "needs the model's files, and the Triton named by --triton has its own; use io.labels"),
+)
+
+
+def refusals(resource: PublishedModel, *, own_triton: bool) -> list[str]:
+    """Return a sentence for each field whose value cannot be served here."""
+    if own_triton:
+        limits: Iterable[Limit] = REFUSED
+    else:
+        limits = (*(each for each in REFUSED if each.path not in WITH_OWN_TRITON_ONLY), *REFUSED_WITH_OTHER_TRITON)
+    return [*_told(resource, limits), *_no_api(resource)]
+
+
+def notes(resource: PublishedModel, *, own_triton: bool) -> list[str]:
+    """Return a sentence for each field that has no effect here."""
+    return list(_told(resource, NOTED if own_triton else (*NOTED, *NOTED_WITH_OTHER_TRITON)))
+
+
+def _no_api(resource: PublishedModel) -> Iterator[str]:
+    """The default is every API that fits the task; of those this release may have some, and needs one."""
+    if not set(apis_of(resource.spec)) & set(FORMATS):
+        yield f"spec.apis: this release serves {', '.join(sorted(FORMATS))}, and none of them is asked for"
+
+
+def _told(resource: PublishedModel, limits: Iterable[Limit]) -> Iterator[str]:
+    # What has its default says nothing, also where it is written out.
+    spec = resource.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for limit in limits:
+        for path, value in find(spec, limit.path.split(".")):
+            for place, one in _each(path, value):
+                if isinstance(one, dict | list) or one not in limit.served:
+                    shown = "" if isinstance(one, dict | list) else f" {one}"
+                    yield f"spec.{place}:{shown} {limit.sentence}"
+
+
+def find(value: Any, parts: list[str], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each place in plain YAML values that `parts` leads to, with what stands there."""
+    if not parts:
+        yield path, value
+        return
+    name, *rest = parts
+    if isinstance(value, dict) and name.removesuffix("[]") in value:
+        inner, place = value[name.removesuffix("[]")], f"{path}.{name.removesuffix('[]')}".lstrip(".")
+        if name.endswith("[]"):
+            for index, entry in enumerate(inner):
+                yield from find(entry, rest, f"{place}[{index}]")
+        else:
+            yield from find(inner, rest, place)
+
+
+def _each(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Take a list of plain values apart, so that each is judged by itself."""
+    if isinstance(value, list) and value and not isinstance(value[0], dict | list):
+        yield from ((f"{path}[{index}]", one) for index, one in enumerate(value))
+    else:
+        yield path, value
