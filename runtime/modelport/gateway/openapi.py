@@ -14,19 +14,27 @@ import orjson
 
 from modelport import __version__
 from modelport.gateway import errors
-from modelport.gateway.formats.base import Call, Format, Model, Operation
+from modelport.gateway.formats.base import JSON, Call, Format, Model, Operation
 
 Json = dict[str, Any]
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
-KEYLESS = frozenset({Operation.SERVER_METADATA, Operation.SERVER_LIVE, Operation.SERVER_READY})
-"""What a caller may ask without a key."""
+"""The members of a path item that are operations."""
 
 SECURITY_SCHEMES: Json = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "A key of the model."},
     "bearer": {"type": "http", "scheme": "bearer", "description": "The same key as a bearer token."},
 }
 KEY_NEEDED: list[Json] = [{"apiKey": []}, {"bearer": []}]
+KEY_WELCOME: list[Json] = [{}, *KEY_NEEDED]
+
+SERVER_SECURITY: Mapping[Operation, list[Json]] = {
+    Operation.SERVER_METADATA: [],
+    Operation.SERVER_LIVE: [],
+    Operation.SERVER_READY: [],
+    Operation.REPOSITORY_INDEX: KEY_WELCOME,
+}
+"""Operations that speak of no single model, and what a caller needs for them."""
 
 RETRY_AFTER: Json = {"description": "Seconds after which to come again.", "schema": {"type": "integer", "minimum": 1}}
 
@@ -44,26 +52,47 @@ EXAMPLES: Sequence[errors.GatewayError] = (
 )
 """One of each error that a call may end in; a format maps them to its own statuses."""
 
-HEALTH_PATHS: Json = {
-    "/healthz": {
-        "get": {
-            "summary": "Whether the gateway runs.",
-            "tags": ["health"],
-            "security": [],
-            "responses": {"200": {"description": "It runs."}},
-        }
-    },
-    "/readyz": {
-        "get": {
-            "summary": "Whether every model answers, and why one does not.",
-            "tags": ["health"],
-            "security": [],
-            "responses": {
-                "200": {"description": "Every model answers.", "content": {"application/json": {"schema": {}}}},
-                "503": {"description": "Some model does not.", "content": {"application/json": {"schema": {}}}},
+READINESS: Json = {
+    "type": "object",
+    "properties": {
+        "ready": {"type": "boolean"},
+        "models": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {
+                    "ready": {"type": "boolean"},
+                    "state": {"enum": ["READY", "LOADING", "UNLOADING", "UNAVAILABLE"]},
+                    "reason": {"type": "string"},
+                },
+                "required": ["ready", "state", "reason"],
             },
-        }
+        },
     },
+    "required": ["ready", "models"],
+}
+
+
+GATEWAY_TAG = "gateway"
+"""Of what belongs to no model."""
+
+
+def _get(summary: str, answers: Mapping[str, tuple[str, str, Json]]) -> Json:
+    """Return a path item of the gateway's own; an answer is its meaning, content type and schema, by status."""
+    responses = {
+        status: {"description": meaning, "content": {content_type: {"schema": schema}}}
+        for status, (meaning, content_type, schema) in answers.items()
+    }
+    return {"get": {"summary": summary, "tags": [GATEWAY_TAG], "security": [], "responses": responses}}
+
+
+GATEWAY_PATHS: Json = {
+    "/healthz": _get("Whether the gateway runs", {"200": ("It runs", "text/plain", {"type": "string"})}),
+    "/readyz": _get(
+        "Whether every model answers, and why one does not",
+        {"200": ("Every model answers", JSON, READINESS), "503": ("Some model does not", JSON, READINESS)},
+    ),
+    "/openapi.json": _get("This document", {"200": ("This document", JSON, {"type": "object"})}),
 }
 
 
@@ -74,7 +103,7 @@ def build_openapi(models: Sequence[tuple[Model, Sequence[Format]]], server_url: 
     address that several models share (`/v2/health/live`) is described once. Raises ValueError where two models or
     formats describe one address differently, which is a bug in a format.
     """
-    formats = {form.name: form for _, served in models for form in served}
+    failures = {form.name: _failures(form) for _, served in models for form in served}
     document: Json = {
         "openapi": "3.1.0",
         "info": {
@@ -82,14 +111,14 @@ def build_openapi(models: Sequence[tuple[Model, Sequence[Format]]], server_url: 
             "version": __version__,
             "description": "The models that this gateway serves, each by the protocols that it is published in.",
         },
-        "tags": [*({"name": model.name} for model, _ in models), {"name": "health"}],
-        "paths": dict(HEALTH_PATHS) | _paths(models),
+        "tags": [*({"name": model.name} for model, _ in models), {"name": GATEWAY_TAG}],
+        "paths": GATEWAY_PATHS | _paths(models, failures),
         "components": {
             "securitySchemes": SECURITY_SCHEMES,
             "responses": {
-                f"{form.name}-{status}": response
-                for form in formats.values()
-                for status, response in _error_responses(form).items()
+                f"{name}-{status}": response
+                for name, responses in failures.items()
+                for status, response in responses.items()
             },
         },
     }
@@ -98,21 +127,25 @@ def build_openapi(models: Sequence[tuple[Model, Sequence[Format]]], server_url: 
     return document
 
 
-def _paths(models: Sequence[tuple[Model, Sequence[Format]]]) -> Json:
-    described: dict[tuple[str, str], tuple[Any, list[str], bool, Format]] = {}
-    for model, form, path, method, content in _described(models):
-        needs_key = not model.spec.access.anonymous and path not in _keyless_paths(form)
-        if (path, method) not in described:
-            described[path, method] = (content, [model.name], needs_key, form)
-            continue
-        known, names, _, _ = described[path, method]
+def _paths(models: Sequence[tuple[Model, Sequence[Format]]], failures: Mapping[str, Json]) -> Json:
+    described: dict[tuple[str, str], tuple[Any, list[Model], Format]] = {}
+    for model, form, path, member, content in _described(models):
+        known, sharing, _ = described.setdefault((path, member), (content, [], form))
         if known != content:
-            raise ValueError(f"{method} {path} is described differently by {names[0]} and {model.name} ({form.name})")
-        names.append(model.name)
+            raise ValueError(f"{member} {path} is described differently by {sharing[0].name} and {model.name}")
+        sharing.append(model)
     paths: Json = {}
-    for (path, method), (content, names, needs_key, form) in described.items():
-        item = paths.setdefault(path, {})
-        item[method] = _operation(content, names, needs_key, form) if method in METHODS else content
+    for (path, member), (content, sharing, form) in described.items():
+        if member in METHODS:
+            server = _server_operation(form, member, path)
+            ours = _of_server(server, sharing) if server else _of_model(content, sharing[0])
+            references = {
+                status: {"$ref": f"#/components/responses/{form.name}-{status}"}
+                for status in failures[form.name]
+                if ours["security"] or status != "401"
+            }
+            content = content | ours | {"responses": references | content.get("responses", {})}
+        paths.setdefault(path, {})[member] = content
     return paths
 
 
@@ -124,29 +157,31 @@ def _described(models: Sequence[tuple[Model, Sequence[Format]]]) -> Iterator[tup
                     yield model, form, path, method, content
 
 
-def _operation(content: Json, names: Sequence[str], needs_key: bool, form: Format) -> Json:
-    """A format's operation with its tags, its security and the errors that the format left to us."""
-    ours: Json = {
-        "security": KEY_NEEDED if needs_key else [],
-        "responses": _error_references(form, needs_key) | content.get("responses", {}),
-    }
-    if len(names) == 1:
-        ours["tags"] = [names[0]]
-        if "operationId" in content:
-            ours["operationId"] = f"{names[0]}-{content['operationId']}"
-    return content | ours
+def _server_operation(form: Format, method: str, path: str) -> Operation | None:
+    """What the address asks for if it names no model, which is so where the route has it word for word."""
+    for route in form.routes:
+        if route.path == path and route.method == method.upper():
+            return route.operation
+    return None
 
 
-def _error_references(form: Format, needs_key: bool) -> Json:
-    return {
-        status: {"$ref": f"#/components/responses/{form.name}-{status}"}
-        for status in _error_responses(form)
-        if needs_key or status != "401"
-    }
+def _of_server(operation: Operation, sharing: Sequence[Model]) -> Json:
+    """What the gateway adds to an operation that speaks of no single model."""
+    anonymous = all(model.spec.access.anonymous for model in sharing)
+    return {"tags": [GATEWAY_TAG], "security": SERVER_SECURITY.get(operation, [] if anonymous else KEY_NEEDED)}
 
 
-def _error_responses(form: Format) -> Json:
-    """The format's errors by its own statuses, with an example of each cause."""
+def _of_model(content: Json, model: Model) -> Json:
+    """What the gateway adds to an operation of one model; a format need only make its operationId unique in there."""
+    named = (
+        f"{model.name}-{content['operationId'].removeprefix(f'{model.name}-')}" if "operationId" in content else None
+    )
+    security = [] if model.spec.access.anonymous else KEY_NEEDED
+    return {"tags": [model.name], "security": security} | ({"operationId": named} if named else {})
+
+
+def _failures(form: Format) -> Json:
+    """The format's error responses by its own statuses, with an example of each cause."""
     responses: Json = {}
     for error in EXAMPLES:
         reply = form.encode_error(error, Call(method="POST", path="/", route=None))
@@ -164,10 +199,6 @@ def _sentence(before: str, cause: type[errors.GatewayError]) -> str:
     """The first line of each error's docstring says what it means."""
     meaning = (cause.__doc__ or "").strip().splitlines()[0]
     return f"{before} {meaning}".strip()
-
-
-def _keyless_paths(form: Format) -> frozenset[str]:
-    return frozenset(route.path for route in form.routes if route.operation in KEYLESS)
 
 
 def schema_of(example: Any) -> Json:
