@@ -23,7 +23,7 @@ from modelport.gateway.formats.tensorflow_serving.describe import metadata_reply
 from modelport.gateway.formats.tensorflow_serving.openapi import path_items
 from modelport.gateway.formats.tensorflow_serving.signatures import VERBS
 from modelport.gateway.formats.tensorflow_serving.text import error_text, read_object
-from modelport.gateway.tensors import InferRequest, InferResult
+from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta
 
 _VERSIONED = ("/v1/models/{model}", "/v1/models/{model}/versions/{version}", "/v1/models/{model}/labels/{label}")
 _METHODS: Mapping[str, SignatureMethod] = {verb: method for method, verb in VERBS.items()}
@@ -65,7 +65,9 @@ class TensorFlowServing:
 
     def describe(self, call: Call, model: Model | None, facts: Any) -> Reply:
         """Answer status (facts: the versions' states) or metadata."""
-        return metadata_reply(model) if model is not None else status_reply(call.params["model"], facts)
+        if model is not None and isinstance(facts, ModelMeta):
+            return metadata_reply(model)
+        return status_reply(call.params["model"], facts)
 
     def encode_error(self, error: GatewayError, call: Call) -> Reply:
         """Word an error as `{ "error": "…" }`."""

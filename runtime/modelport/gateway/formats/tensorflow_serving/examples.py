@@ -39,7 +39,7 @@ class Asked:
 
 def decode_examples(body: Mapping[str, Any], method: SignatureMethod, model: Model) -> InferRequest:
     """Read a classify or regress request's body; raise BadRequest with the path."""
-    signature = find_signature(body.get("signature_name"), method, model)
+    signature = find_signature(body.get("signature_name", ""), method, model)
     examples = _read_examples(body)
     context = body.get(CONTEXT, {})
     if not isinstance(context, dict):

@@ -32,7 +32,7 @@ class Asked:
 
 def decode_predict(body: Mapping[str, Any], model: Model) -> InferRequest:
     """Read a predict request's body; raise BadRequest with the path."""
-    signature = find_signature(body.get("signature_name"), "Predict", model)
+    signature = find_signature(body.get("signature_name", ""), "Predict", model)
     if (ROWS in body) == (COLUMNS in body):
         got = "both" if ROWS in body else "neither"
         raise BadRequest(f"body: expected either {ROWS!r} or {COLUMNS!r}, got {got}")

@@ -52,7 +52,7 @@ def find_signature(name: Any, method: SignatureMethod, model: Model) -> Signatur
     """Return the signature that a request names, which must have the method that the address calls.
 
     Args:
-        name: the request's `signature_name`; None or an empty string for the default.
+        name: the request's `signature_name`; an empty string for the default.
         method: what the address calls.
         model: the model and its version.
 
@@ -60,7 +60,7 @@ def find_signature(name: Any, method: SignatureMethod, model: Model) -> Signatur
         BadRequest: not a string, no such signature, or one of another method.
         InternalError: the resource declares it with tensors that the model does not have.
     """
-    if name is not None and not isinstance(name, str):
+    if not isinstance(name, str):
         raise BadRequest(f"signature_name: expected a string, got {describe(name)}")
     name = name or DEFAULT
     declared = next((each for each in model.spec.io.signatures if each.name == name), None)
