@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from modelport.gateway.codecs.shapes import show_shape
 from modelport.gateway.codecs.words import clip, item
 from modelport.gateway.errors import BadRequest
 from modelport.gateway.tensors import ANY, DTYPES, Array, TensorSpec
@@ -101,12 +102,16 @@ def deduce_raw(data: memoryview, spec: TensorSpec, *, batched: bool) -> Array:
     shape = (1, *spec.shape[1:]) if batched else spec.shape
     if spec.dtype == "BYTES":
         if any(size not in (ANY, 1) for size in shape):
-            raise BadRequest(f"body: a raw request is one element, the input {spec.name!r} has the shape {list(shape)}")
+            raise BadRequest(
+                f"body: a raw request is one element, the input {spec.name!r} has the shape {show_shape(shape)}"
+            )
         element = np.empty(1, DTYPES["BYTES"])
         element[0] = bytes(data)
         return element.reshape((1,) * len(shape))
     if shape.count(ANY) > 1:
-        raise BadRequest(f"body: the shape {list(shape)} of the input {spec.name!r} does not follow from a raw request")
+        raise BadRequest(
+            f"body: the shape {show_shape(shape)} of the input {spec.name!r} does not follow from a raw request"
+        )
     row = math.prod(size for size in shape if size != ANY) * DTYPES[spec.dtype].itemsize
     free = len(data) // row if row else 0
     return array_from_bytes(data, spec.dtype, tuple(free if size == ANY else size for size in shape), "body")

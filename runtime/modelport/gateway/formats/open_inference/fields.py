@@ -71,11 +71,11 @@ def read_size(parameters: Mapping[str, Any], name: str, path: str) -> int | None
     return value
 
 
-def refuse_shared_memory(parameters: Mapping[str, Any], path: str) -> None:
+def refuse_shared_memory(parameters: Mapping[str, Any], path: str, instead: str) -> None:
     """Raise BadRequest where a tensor is said to lie in shared memory."""
     for name in parameters:
         if name.startswith(SHARED_MEMORY):
-            raise BadRequest(f"{member(path, name)}: shared memory is not offered, send the tensor in the body")
+            raise BadRequest(f"{member(path, name)}: shared memory is not offered, {instead} the tensor in the body")
 
 
 def read_parameters(given: Mapping[str, Any]) -> dict[str, Parameter]:

@@ -34,7 +34,7 @@ _SHARED_MEMORY = Refusal(
     "shared memory is not offered: send and ask for tensors in the body (binary_data_size, binary_data)",
     forbidden=False,
 )
-_GENERATE = Refusal("the generate extension is not offered: POST to …/infer instead", forbidden=False)
+_GENERATE = Refusal("the generate extension is not offered: send tensors to /infer of the same model", forbidden=False)
 
 _REFUSED: Mapping[tuple[str, str], Refusal] = {
     ("POST", "/v2/repository/models/{name}/load"): _MODELS,

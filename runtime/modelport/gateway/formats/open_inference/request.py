@@ -100,7 +100,7 @@ def _read_inputs(value: Any, tail: Tail, model: Model) -> dict[str, Array]:
         inputs[name] = _read_input(tensor, specs[name], tail, path, model.spec.limits.tensor_elements)
     missing = [name for name, spec in specs.items() if not spec.optional and name not in inputs]
     if missing:
-        raise BadRequest(f"inputs: expected the model's {one_of(tuple(specs))}, got none of the name {missing[0]!r}")
+        raise BadRequest(f"inputs: the model's input {missing[0]!r} is missing")
     return inputs
 
 
@@ -110,7 +110,7 @@ def _read_input(tensor: Mapping[str, Any], spec: TensorSpec, tail: Tail, path: s
         got = describe(tensor.get("datatype"))
         raise BadRequest(f"{member(path, 'datatype')}: expected {spec.dtype} as {spec.name!r} has, got {got}")
     parameters = read_object(tensor.get("parameters"), member(path, "parameters"))
-    refuse_shared_memory(parameters, member(path, "parameters"))
+    refuse_shared_memory(parameters, member(path, "parameters"), "send")
     size = read_size(parameters, "binary_data_size", member(path, "parameters"))
     if (size is None) == ("data" not in tensor):
         got = "neither" if size is None else "both"
@@ -130,7 +130,7 @@ def _read_shape(value: Any, spec: TensorSpec, path: str, elements: int) -> tuple
     if not fits(shape, spec.shape):
         raise BadRequest(f"{path}: expected {show_shape(spec.shape)} as {spec.name!r} has, got {show_shape(shape)}")
     if max(*shape, math.prod(shape), 0) > elements:  # each size too: beside a 0 the product hides it
-        raise BadRequest(f"{path}: more than {elements} elements")
+        raise BadRequest(f"{path}: more than {elements} elements (spec.limits.tensorElements)")
     return shape
 
 
@@ -159,7 +159,7 @@ def _read_outputs(value: Any, specs: Mapping[str, TensorSpec]) -> _Outputs:
         outputs.names.append(name)
         where = member(path, "parameters")
         parameters = read_object(output.get("parameters"), where)
-        refuse_shared_memory(parameters, where)
+        refuse_shared_memory(parameters, where, "ask for")
         if classes := read_size(parameters, "classification", where):
             outputs.parameters[name] = {"classification": classes}
         binary = read_flag(parameters, "binary_data", where)
