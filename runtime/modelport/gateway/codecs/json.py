@@ -88,7 +88,9 @@ def _is_deeper_than(depth: int, body: bytes) -> bool:
     """Tell how deep a valid document is nested by peeling off the innermost brackets, layer by layer."""
     if body.count(b"[") + body.count(b"{") <= depth:
         return False
-    outside_strings = b"".join(body.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2])
+    if b"\\" in body:  # escapes, which stand in strings alone, may hide quotes
+        body = body.replace(rb"\\", b"").replace(rb"\"", b"")
+    outside_strings = b"".join(body.split(b'"')[::2])
     brackets = outside_strings.translate(_AS_SQUARE, _NOT_BRACKETS)
     for _ in range(depth):
         brackets = brackets.replace(b"[]", b"")
