@@ -28,7 +28,8 @@ def _walk(block: Frozen, view: Any, old: Any, path: str) -> Iterator[tuple[str, 
             yield (path + rule.field_path).removeprefix("."), rule.message
     for name, value in block.present():
         if isinstance(value, Frozen):
-            yield from _walk(value, view[name], None if old is None else old.get(name), f"{path}.{name}")
+            before = old[name] if old is not None and name in old else None
+            yield from _walk(value, view[name], before, f"{path}.{name}")
         elif isinstance(value, tuple):
             for index, entry in enumerate(value):
                 if isinstance(entry, Frozen):

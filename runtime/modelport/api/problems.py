@@ -136,21 +136,21 @@ def _block_at(location: Location, root: type[Frozen]) -> type[Frozen]:
     block = root
     for part in location:
         field = next((field for field in block.model_fields.values() if field.alias == part), None)
-        block = (field and _block_in(field.annotation)) or block
+        block = (field and block_in(field.annotation)) or block
     return block
 
 
-def _block_in(annotation: Any) -> type[Frozen] | None:
+def block_in(annotation: Any) -> type[Frozen] | None:
     """Return the block that an annotation such as `tuple[Input, ...] | None` speaks of."""
     if isinstance(annotation, type) and issubclass(annotation, Frozen):
         return annotation
-    return next(filter(None, map(_block_in, get_args(annotation))), None)
+    return next(filter(None, map(block_in, get_args(annotation))), None)
 
 
 def _paths(block: type[Frozen], above: str = "") -> Iterator[str]:
     for field in block.model_fields.values():
         path = f"{above}.{field.alias}".removeprefix(".")
         yield path
-        below = _block_in(field.annotation)
+        below = block_in(field.annotation)
         if below is not None:
             yield from _paths(below, path)
