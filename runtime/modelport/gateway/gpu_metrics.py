@@ -56,7 +56,7 @@ class Nvml:
             pynvml.nvmlInit()
             devices = [_device(index) for index in range(pynvml.nvmlDeviceGetCount())]
         except pynvml.NVMLError as error:
-            log.info("no GPU figures from NVML: %s", error)
+            log.debug("no GPU figures from NVML: %s", error)
             return None
         return cls(devices) if devices else None
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import cast
+from typing import TypeVar, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client import generate_latest as prometheus_text
@@ -37,27 +37,37 @@ MAX_EXEMPLAR = 128
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a `_created` series beside each counter doubles the page
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Children(dict[K, V]):
+    """The children of a labelled metric, made when they are first asked for: a series exists once it has counted."""
+
+    def __init__(self, make: Callable[[K], V]) -> None:
+        self._make = make
+
+    def __missing__(self, label: K) -> V:
+        child = self[label] = self._make(label)
+        return child
+
+
 class ModelMetrics:
     """The counters of one model, API and version, looked up once so that a request costs a few calls on them."""
 
-    __slots__ = (
-        *("_batch", "_billable", "_codes", "_errors", "_keys", "_labels", "_metrics", "_received", "_sent", "_stages"),
-        "queue",
-    )
+    __slots__ = ("_batch", "_billable", "_codes", "_errors", "_keys", "_received", "_sent", "_stages", "queue")
 
     def __init__(self, metrics: GatewayMetrics, model: str, namespace: str, api: str, version: str) -> None:
         """Made by `GatewayMetrics.of` alone."""
         labels = (model, namespace, api, version)
-        self._metrics = metrics
-        self._labels = labels
-        self._stages = {stage: metrics.duration.labels(*labels, stage) for stage in table.STAGES}
+        self._codes = _Children[int, Counter](lambda status: metrics.requests.labels(*labels, f"{status // 100}xx"))
+        self._errors = _Children[str, Counter](lambda reason: metrics.errors.labels(*labels, reason))
+        self._keys = _Children[str, Counter](lambda key: metrics.key_requests.labels(model, namespace, key))
+        self._stages = _Children[str, Histogram](lambda stage: metrics.duration.labels(*labels, stage))
         self._received = metrics.request_bytes.labels(*labels)
         self._sent = metrics.response_bytes.labels(*labels)
         self._batch = metrics.batch_size.labels(model, namespace, version)
         self._billable = metrics.billable_requests.labels(model, namespace)
-        self._codes: dict[int, Counter] = {}
-        self._errors: dict[str, Counter] = {}
-        self._keys: dict[str, Counter] = {}
         self.queue = metrics.queue_length.labels(model, namespace, version)
         """Requests on their way through Triton: `inc()` before, `dec()` after."""
 
@@ -79,10 +89,7 @@ class ModelMetrics:
         bodies' bytes on the wire; `batch` is the rows of the call to Triton, 0 for none; `key` is the name of the key
         that was let in; `billable` says that the model gave an answer; `exemplar` is what `exemplar()` makes.
         """
-        code = self._codes.get(status)
-        if code is None:
-            code = self._codes[status] = self._metrics.requests.labels(*self._labels, f"{status // 100}xx")
-        code.inc()
+        self._codes[status].inc()
         for stage, elapsed in seconds.items():
             self._stages[stage].observe(elapsed, exemplar if stage == "total" else None)
         self._received.inc(received)
@@ -90,19 +97,13 @@ class ModelMetrics:
         if batch:
             self._batch.observe(batch)
         if key:
-            used = self._keys.get(key)
-            if used is None:
-                used = self._keys[key] = self._metrics.key_requests.labels(*self._labels[:2], key)
-            used.inc()
+            self._keys[key].inc()
         if billable:
             self._billable.inc()
 
     def failed(self, reason: str) -> None:
         """Count an error by its `GatewayError.reason`, beside `finished`."""
-        error = self._errors.get(reason)
-        if error is None:
-            error = self._errors[reason] = self._metrics.errors.labels(*self._labels, reason)
-        error.inc()
+        self._errors[reason].inc()
 
 
 class GatewayMetrics:
