@@ -256,5 +256,5 @@ def _check_end(archive: tarfile.TarFile, stream: IO[bytes]) -> None:
 
 
 def _link_target(link: str, target: str) -> str:
-    """Where a symbolic link leads, from the archive's root; one that leads out begins with `..` and is refused later."""
+    """Where a symbolic link leads, from the archive's root; one that leads out begins with `..`, refused later."""
     return target if target.startswith("/") else os.path.normpath(str(PurePosixPath(link).parent / target))

@@ -21,7 +21,7 @@ ENVIRONMENT_NAMES = (
     "HF_TOKEN",
     "HF_ENDPOINT",
 )
-"""Taken from a process environment. USERNAME, PASSWORD and TOKEN (http, oci) are not: desktops set USERNAME for themselves."""
+"""Taken from a process environment. USERNAME, PASSWORD and TOKEN (http, oci) are not: desktops set the first anyway."""
 
 _PUBLIC_NAMES = frozenset({"AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_REGION", "HF_ENDPOINT", "USERNAME"})
 """Names whose values may stand in a message: an access key id is how its owner finds the key."""

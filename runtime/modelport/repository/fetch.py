@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -94,7 +95,7 @@ class _Fetch:
 
     def _run_once(self, seen: Seen | None) -> Fetched:
         try:
-            listing = self._source.list()
+            listing = self._list(attempts=1 if seen else self._limits.attempts)
         except Unreachable as error:
             if seen and (found := self._find(seen)):
                 _LOGGER.warning("%s; the copy of an earlier look is used", error)
@@ -104,6 +105,14 @@ class _Fetch:
         if seen and _unchanged(listing, seen) and (found := self._find(seen)):
             return found
         return self._download(listing, seen)
+
+    def _list(self, attempts: int) -> Listing:
+        for failures in range(1, attempts):
+            try:
+                return self._source.list()
+            except Unreachable:
+                time.sleep(self._limits.pause_seconds(failures))
+        return self._source.list()
 
     def _find(self, seen: Seen) -> Fetched | None:
         return self._cache.find(seen.digest, Path(seen.files[0].name).name)
@@ -197,7 +206,7 @@ def _check_listing(uri: str, listing: Listing, limits: FetchLimits) -> None:
         raise FetchError(uri, f"holds more than {limits.files:,} files")
     size = sum(file.size or 0 for file in listing.files)
     if size > limits.bytes:
-        raise FetchError(uri, f"has {size:,} bytes, more than the limit of {limits.bytes:,}")
+        raise FetchError(uri, f"is larger than the limit of {limits.bytes:,} bytes: {size:,}")
     names = Names()
     try:
         for file in listing.files:

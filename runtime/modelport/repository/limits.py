@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_MAX_PAUSE_SECONDS = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
@@ -20,7 +22,11 @@ class FetchLimits:
     attempts: int = 5
     """In a row that bring nothing new, before a source counts as unreachable."""
     backoff_seconds: float = 1.0
-    """Before the second attempt; doubled for each further one, up to 30 s."""
+    """Before the second attempt; doubled for each further one, up to half a minute."""
     redirects: int = 10
     parallel: int = 4
     """Files of one folder downloaded at the same time."""
+
+    def pause_seconds(self, failures: int) -> float:
+        """How long to wait after so many failures in a row."""
+        return min(self.backoff_seconds * 2.0 ** max(failures - 1, 0), _MAX_PAUSE_SECONDS)

@@ -14,8 +14,6 @@ from modelport.repository.limits import FetchLimits
 from modelport.repository.progress import Progress
 from modelport.repository.sources.base import CHUNK, RemoteFile, Source, Stream
 
-_MAX_BACKOFF = 30.0
-
 
 class Stopped(Exception):
     """The transfer was called off."""
@@ -130,7 +128,7 @@ def _receive(source: Source, file: RemoteFile, part: _Part, limits: FetchLimits,
             most = max(most, part.size)
             if failures >= limits.attempts:
                 raise
-            meter.pause(min(limits.backoff_seconds * 2**failures, _MAX_BACKOFF))
+            meter.pause(limits.pause_seconds(failures))
 
 
 def _copy(stream: Stream, file: RemoteFile, part: _Part, meter: Meter) -> None:

@@ -26,10 +26,18 @@ _SCHEMES: Mapping[str, _Scheme] = {
     "file": _Scheme("file"),
     "http": _Scheme("http"),
     "https": _Scheme("http"),
+    "s3": _Scheme("s3", "pip install 'modelport[s3]'"),
+    "gs": _Scheme("gs", "pip install 'modelport[gcs]'"),
+    "oci": _Scheme("oci", "pip install 'modelport[oci]'"),
+    "hf": _Scheme("hf", "pip install 'modelport[hf]'"),
 }
 
 _REFUSED: Mapping[str, str] = {
     "pvc": "is a volume of a cluster; on one machine name its folder, file:///…",
+    **dict.fromkeys(
+        ("az", "abfs", "abfss"),
+        "is in Azure Blob Storage, which is not read directly; use its https URL with a signature",
+    ),
 }
 
 

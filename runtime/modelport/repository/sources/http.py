@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64encode
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ from modelport.repository.sources.base import CHUNK, Listing, RemoteFile, Stream
 T = TypeVar("T")
 
 _COME_AGAIN = frozenset({408, 425, 429})
+_EMPTY = 416
+"""Range Not Satisfiable: what an empty file answers to any range."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
@@ -42,7 +45,8 @@ def authorization(credentials: Mapping[str, str]) -> dict[str, str]:
     if token := credentials.get("TOKEN"):
         return {hdrs.AUTHORIZATION: f"Bearer {token}"}
     if username := credentials.get("USERNAME"):
-        return {hdrs.AUTHORIZATION: aiohttp.BasicAuth(username, credentials.get("PASSWORD", "")).encode()}
+        pair = f"{username}:{credentials.get('PASSWORD', '')}"
+        return {hdrs.AUTHORIZATION: f"Basic {b64encode(pair.encode()).decode()}"}
     return {}
 
 
@@ -58,29 +62,34 @@ class HttpSource:
         self._limits = limits
 
     def list(self) -> Listing:
-        """Look at the headers of a GET, whose body is not read: HEAD is refused by many signed URLs."""
-        with _request(self._url, self._headers, self._limits) as response:
+        """Ask for the first byte, which says all there is to know; HEAD is refused by many signed URLs."""
+        with _request(self._url, {**self._headers, hdrs.RANGE: "bytes=0-0"}, self._limits) as response:
             name = unquote(urlsplit(self._url).path).rpartition("/")[2] or "model"
-            return Listing(
-                (RemoteFile(name, response.content_length, _tag(response), address=self._url),), folder=False
-            )
+            size = 0 if response.status == _EMPTY else _place(self._url, response, 0)[1]
+            return Listing((RemoteFile(name, size, _tag(response), address=self._url),), folder=False)
 
     @contextmanager
     def open(self, file: RemoteFile, offset: int) -> Iterator[Stream]:
         """Read from `offset`, or from the start where the server cannot do otherwise."""
-        with read_url(file, offset, self._headers, self._limits) as stream:
+        with read_url(self._url, offset, file.tag, self._headers, self._limits) as stream:
             yield stream
 
 
 @contextmanager
-def read_url(file: RemoteFile, offset: int, headers: Mapping[str, str], limits: FetchLimits) -> Iterator[Stream]:
-    """Read the URL in `file.address`; raise Changed where its tag is not `file.tag`."""
-    ranged = {**headers, hdrs.RANGE: f"bytes={offset}-", hdrs.IF_RANGE: file.tag} if offset and file.tag else headers
-    with _request(file.address, ranged, limits) as response:
-        if file.tag is not None and _tag(response) != file.tag:
-            raise Changed(file.address, "changed while it was read")
-        begin, size = _place(file.address, response, offset)
-        yield Stream(_chunks(file.address, response), begin, size)
+def read_url(
+    url: str, offset: int, validator: str | None, headers: Mapping[str, str], limits: FetchLimits
+) -> Iterator[Stream]:
+    """Read a URL from `offset` on; raise Changed where its validator is another. None: its content never changes."""
+    sent = dict(headers)
+    if offset:
+        sent[hdrs.RANGE] = f"bytes={offset}-"
+    if offset and validator:
+        sent[hdrs.IF_RANGE] = validator
+    with _request(url, sent, limits) as response:
+        if validator not in (None, _tag(response)):
+            raise Changed(url, "changed while it was read")
+        begin, size = _place(url, response, offset)
+        yield Stream(_chunks(url, response), begin, size)
 
 
 @contextmanager
@@ -139,7 +148,7 @@ def _wait(url: str, work: Coroutine[Any, Any, T]) -> T:
 
 
 def _cause(error: OSError) -> str:
-    """ "Connection refused", "Name or service not known": the system's words without the address."""
+    """The system's words, such as "Connection refused", without the address."""
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
 
 
@@ -150,7 +159,7 @@ def _chunks(url: str, response: aiohttp.ClientResponse) -> Iterator[bytes]:
 
 def _check_status(url: str, response: aiohttp.ClientResponse) -> None:
     status = response.status
-    if status in (200, 206):
+    if status in (200, 206, _EMPTY):
         return
     problem = f"answered {status} {response.reason or ''}".rstrip()
     raise (Unreachable if status >= 500 or status in _COME_AGAIN else FetchError)(url, problem)
@@ -160,6 +169,8 @@ def _place(url: str, response: aiohttp.ClientResponse, offset: int) -> tuple[int
     """Where in the file the body begins, and how long the whole file is."""
     if response.status == 200:
         return 0, response.content_length
+    if response.status == _EMPTY:
+        raise Changed(url, "became shorter while it was read")
     match = _CONTENT_RANGE.fullmatch(response.headers.get(hdrs.CONTENT_RANGE, ""))
     if match is None or int(match[1]) != offset:
         raise FetchError(url, f"answered another part of the file than the one from byte {offset} on")
