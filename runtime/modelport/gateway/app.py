@@ -61,13 +61,16 @@ _OPEN = frozenset({Operation.SERVER_METADATA, Operation.SERVER_LIVE, Operation.S
 class _Visit:
     """What is known of a request so far: for its headers, its metrics and its log line."""
 
-    __slots__ = ("call", "exemplar", "key", "meta_version", "model", "received", "seconds", "started", "trace", "trip")
+    __slots__ = ("call", "key", "meta_version", "model", "named", "received", "seconds", "started", "trace", "trip")
 
     def __init__(self, call: Call, trace: str | None) -> None:
         self.call = call
         self.trace = trace
         self.started = perf_counter()
+        self.named: LiveModel | None = None
+        """The model that the request named, which it counts for."""
         self.model: LiveModel | None = None
+        """The same, once its key has opened it: only then do headers speak of it."""
         self.key = ""
         self.meta_version = ""
         self.received = 0
@@ -153,6 +156,7 @@ class Gateway:
         return model
 
     def _admit(self, request: web.Request, model: LiveModel, visit: _Visit) -> None:
+        visit.named = model
         visit.key = self._keys.authenticate(model.name, presented_key(request.headers), datetime.now(UTC))
         visit.model = model
         if visit.call.route is not None and visit.call.route.operation is Operation.INFER:
@@ -222,11 +226,19 @@ class Gateway:
             case Operation.SERVER_READY:
                 facts = self.ready
             case Operation.REPOSITORY_INDEX:
-                opened = self._keys.opens(presented_key(request.headers), datetime.now(UTC))
+                await self._read(request, visit, UNKNOWN_MODEL_BODY_BYTES)
+                opened = self._opened(request)
                 facts = tuple(
                     (model.name, state) for model in self.models if model.name in opened for state in model.states()
                 )
+            case Operation.MODEL_STATISTICS:
+                opened = self._opened(request)
+                every = await self._triton.statistics("", None)
+                facts = every | {"model_stats": [each for each in every["model_stats"] if each["name"] in opened]}
         return match.format.describe(visit.call, None, facts)
+
+    def _opened(self, request: web.Request) -> frozenset[str]:
+        return self._keys.opens(presented_key(request.headers), datetime.now(UTC))
 
     @property
     def ready(self) -> bool:
@@ -272,7 +284,7 @@ class Gateway:
         return response
 
     def _counters(self, visit: _Visit, match: Match) -> ModelMetrics:
-        model = visit.model
+        model = visit.named
         name, namespace = (model.name, model.namespace) if model is not None else ("", "")
         return self.metrics.of(name, namespace, match.format.name, visit.meta_version)
 
