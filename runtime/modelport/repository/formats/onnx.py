@@ -110,7 +110,12 @@ def external_files(file: Path, model: onnx.ModelProto) -> dict[str, Path]:
         location = entries.get("location", "")
         if not location or PurePosixPath(location).is_absolute() or ".." in PurePosixPath(location).parts:
             raise InvalidModel(f"{file.name}: weight '{weight.name}' lies outside the model's folder ('{location}')")
-        end = int(entries.get("offset", 0)) + int(entries.get("length", 0))
+        try:
+            end = int(entries.get("offset", 0)) + int(entries.get("length", 0))
+        except ValueError as error:
+            raise InvalidModel(
+                f"{file.name}: weight '{weight.name}' has no numbers as its offset and length"
+            ) from error
         ends[location] = max(ends.get(location, 0), end)
     for location, end in ends.items():
         data = file.parent / location

@@ -49,7 +49,7 @@ def inspect(path: Path) -> ModelSignature:
     outputs = tuple(
         result(file, layers, edge)
         for edge in net.iterfind("edges/edge")
-        if layers[edge.get("to-layer", "")].get("type") == "Result"
+        if layer_of(file, layers, edge.get("to-layer", "")).get("type") == "Result"
     )
     if not inputs or not outputs:
         raise InvalidModel(f"{file.name}: the graph has no inputs or no outputs")
@@ -95,19 +95,26 @@ def parameter(file: Path, layer: ElementTree.Element) -> Tensor:
     element = data.get("element_type", "")
     if element not in DTYPES:
         raise InvalidModel(f"{file.name}: input '{layer.get('name')}' is of type {element}, which Triton does not have")
-    return Tensor(port_name(port, layer), DTYPES[element], port_shape(port))
+    return Tensor(port_name(port, layer), DTYPES[element], port_shape(file, port))
 
 
 def result(file: Path, layers: dict[str, ElementTree.Element], edge: ElementTree.Element) -> Tensor:
     """Return the output that an edge to a Result layer carries; its name and shape stand at the edge's source."""
-    layer = layers[edge.get("from-layer", "")]
+    layer = layer_of(file, layers, edge.get("from-layer", ""))
     port = next((p for p in layer.iterfind("output/port") if p.get("id") == edge.get("from-port")), None)
     if port is None:
         raise InvalidModel(f"{file.name}: an edge leaves layer '{layer.get('name')}' at a port that it does not have")
     precision = port.get("precision", "")
     if precision not in PRECISIONS:
         raise InvalidModel(f"{file.name}: output of '{layer.get('name')}' is of type {precision}, which Triton lacks")
-    return Tensor(port_name(port, layer), PRECISIONS[precision], port_shape(port))
+    return Tensor(port_name(port, layer), PRECISIONS[precision], port_shape(file, port))
+
+
+def layer_of(file: Path, layers: dict[str, ElementTree.Element], number: str) -> ElementTree.Element:
+    """Return the layer at an edge's end."""
+    if number not in layers:
+        raise InvalidModel(f"{file.name}: an edge names layer '{number}', which the graph does not have")
+    return layers[number]
 
 
 def port_name(port: ElementTree.Element, layer: ElementTree.Element) -> str:
@@ -115,9 +122,12 @@ def port_name(port: ElementTree.Element, layer: ElementTree.Element) -> str:
     return (port.get("names") or layer.get("name") or "").split(",")[0]
 
 
-def port_shape(port: ElementTree.Element) -> tuple[int, ...]:
+def port_shape(file: Path, port: ElementTree.Element) -> tuple[int, ...]:
     """Return a port's dimensions; -1 in the file means any, as here."""
-    return tuple(int(dim.text or ANY) for dim in port.iterfind("dim"))
+    try:
+        return tuple(int(dim.text or ANY) for dim in port.iterfind("dim"))
+    except ValueError as error:
+        raise InvalidModel(f"{file.name}: port '{port.get('id')}' has a dimension that is no number") from error
 
 
 OPENVINO = Format("OpenVINO", inspect, (Backend("openvino", devices=frozenset({"CPU"})),))
