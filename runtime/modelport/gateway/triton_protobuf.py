@@ -11,13 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from tritonclient.grpc import model_config_pb2, service_pb2
 
 from modelport.gateway.errors import BadUpstream
 from modelport.gateway.tensors import ANY, DTYPES, Array, InferRequest, InferResult, ModelMeta, TensorSpec
 
 _LENGTH = struct.Struct("<I")
+_INTEGERS_OF_64_BITS = frozenset({FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64})
 
 
 def encode_request(meta: ModelMeta, request: InferRequest) -> service_pb2.ModelInferRequest:
@@ -105,12 +108,28 @@ def zero_request(meta: ModelMeta) -> InferRequest:
     )
 
 
-def as_json(message: Any) -> dict[str, Any]:
-    """Word a message as Triton's own HTTP endpoint does: the .proto's names, defaults written out."""
+def as_json(message: Message) -> dict[str, Any]:
+    """Word a message as Triton's own HTTP endpoint does: the .proto's names, defaults written out, numbers."""
     found: dict[str, Any] = MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-    return found
+    return _with_integers(found, message.DESCRIPTOR)
+
+
+def _with_integers(found: dict[str, Any], descriptor: Any) -> dict[str, Any]:
+    """Undo protobuf's JSON mapping of 64-bit integers, which makes strings of them."""
+    return {name: _with_integer(value, descriptor.fields_by_name[name]) for name, value in found.items()}
+
+
+def _with_integer(value: Any, field: FieldDescriptor) -> Any:
+    nested = field.message_type
+    if isinstance(value, list):
+        return [_with_integer(each, field) for each in value]
+    if nested is not None and nested.GetOptions().map_entry:
+        return {key: _with_integer(each, nested.fields_by_name["value"]) for key, each in value.items()}
+    if nested is not None:
+        return _with_integers(value, nested)
+    return int(value) if field.cpp_type in _INTEGERS_OF_64_BITS else value
 
 
 def _to_raw(array: Array) -> bytes:

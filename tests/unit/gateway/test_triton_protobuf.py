@@ -10,7 +10,7 @@ from tritonclient.grpc import model_config_pb2, service_pb2
 
 from modelport.gateway.errors import BadUpstream
 from modelport.gateway.tensors import DTYPES, InferRequest, ModelMeta, TensorSpec
-from modelport.gateway.triton_protobuf import decode_response, encode_request, parse_meta, zero_request
+from modelport.gateway.triton_protobuf import as_json, decode_response, encode_request, parse_meta, zero_request
 
 
 def meta(dtype: str = "FP32", *, scalar_rows: bool = False, **changes: Any) -> ModelMeta:
@@ -134,3 +134,20 @@ def test_the_smallest_request_fits_the_model_and_leaves_out_what_it_may() -> Non
 
     assert {name: array.tolist() for name, array in request.inputs.items()} == {"x": [[0, 0, 0]], "s": [b""]}
     assert encode_request(meta(inputs=inputs), request).raw_input_contents[1] == b"\0\0\0\0"
+
+
+def test_integers_are_numbers_in_tritons_own_json() -> None:
+    config = model_config_pb2.ModelConfig(name="m", max_batch_size=4)
+    config.input.add(name="x", dims=[-1, 3])
+    config.parameters["p"].string_value = "1"
+    statistics = service_pb2.ModelStatisticsResponse()
+    one = statistics.model_stats.add(name="m", version="1", inference_count=2**53 + 1)
+    one.response_stats["0"].success.count = 7
+    one.batch_stats.add(batch_size=2)
+
+    assert as_json(config)["input"][0]["dims"] == [-1, 3]
+    assert as_json(config)["parameters"] == {"p": {"string_value": "1"}}
+    (found,) = as_json(statistics)["model_stats"]
+    assert (found["version"], found["inference_count"]) == ("1", 2**53 + 1)
+    assert found["response_stats"]["0"]["success"] == {"count": 7, "ns": 0}
+    assert found["batch_stats"][0]["batch_size"] == 2
