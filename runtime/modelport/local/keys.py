@@ -116,7 +116,7 @@ def secret_keys(resource: PublishedModel, folder: Path | None) -> list[Key]:
             continue
         where = f"{resource.metadata.name}: spec.access.keys[{index}].secretRef"
         if folder is None:
-            raise ServeError(f"{where}: name the folder of secrets by --secrets DIR")
+            raise UsageError(f"{where}: name the folder of secrets by --secrets DIR")
         path = folder / declared.secret_ref.name / declared.secret_ref.key
         try:
             value = path.read_text("utf-8").strip()
@@ -134,7 +134,7 @@ def refuse_doubled(keys: Iterable[Key]) -> None:
     for key in keys:
         first = seen.setdefault(key.value, key)
         if first is not key:
-            raise ServeError(
+            raise UsageError(
                 f"{key.model}:{key.name} and {first.model}:{first.name} have the same key; each needs its own"
             )
 

@@ -122,12 +122,20 @@ def refusals(resource: PublishedModel, *, own_triton: bool) -> list[str]:
 
 def notes(resource: PublishedModel, *, own_triton: bool) -> list[str]:
     """Return a sentence for each field that has no effect here."""
-    return list(_told(resource, NOTED if own_triton else (*NOTED, *NOTED_WITH_OTHER_TRITON)))
+    found = list(_told(resource, NOTED if own_triton else (*NOTED, *NOTED_WITH_OTHER_TRITON)))
+    if absent := sorted(set(apis_of(resource.spec)) - set(FORMATS)):
+        found.append(f"spec.apis: {', '.join(absent)} would fit too and is not served by this release")
+    return found
+
+
+def served_apis(resource: PublishedModel) -> tuple[str, ...]:
+    """Return the APIs by which the model answers here: those of the resource that this release has."""
+    return tuple(api for api in apis_of(resource.spec) if api in FORMATS)
 
 
 def _no_api(resource: PublishedModel) -> Iterator[str]:
     """The default is every API that fits the task; of those this release may have some, and needs one."""
-    if not set(apis_of(resource.spec)) & set(FORMATS):
+    if not served_apis(resource):
         yield f"spec.apis: this release serves {', '.join(sorted(FORMATS))}, and none of them is asked for"
 
 

@@ -69,7 +69,6 @@ class TritonInstallation:
             "PATH": os.pathsep.join((str(self.root / "bin"), os.environ.get("PATH", os.defpath))),
             "PYTHONPATH": str(self.site_packages),
             "LD_LIBRARY_PATH": str(self.libpython_folder),
-            "PYTHONDONTWRITEBYTECODE": "1",  # the stub would write into the model repository
             "HOME": os.environ.get("HOME", "/"),
             "LANG": "C.UTF-8",
         }

@@ -127,7 +127,7 @@ class TestRestart:
 
 class TestStop:
     async def test_it_gets_sigterm_first(self):
-        code = "import signal, sys, time; signal.signal(15, lambda *_: (print('bye', flush=True), sys.exit(3)))"
+        code = "import os, signal, sys, time; signal.signal(15, lambda *_: (os.write(1, b'bye\\n'), sys.exit(3)))"
         child = Supervised(python(code + "; print('up', flush=True); time.sleep(60)"))
         lines = reading(child)
         task = asyncio.create_task(child.run())
