@@ -38,7 +38,7 @@ from modelport.gateway.errors import (
 )
 from modelport.gateway.formats import FORMATS
 from modelport.gateway.formats.base import Call, Operation, Reply, Route
-from modelport.gateway.keys import Keyring, presented_key
+from modelport.gateway.keys import Keyring
 from modelport.gateway.metrics import GatewayMetrics, ModelMetrics
 from modelport.gateway.models import LiveModel, Models
 from modelport.gateway.ratelimit import Rate, RateLimiter
@@ -157,7 +157,7 @@ class Gateway:
 
     def _admit(self, request: web.Request, model: LiveModel, visit: _Visit) -> None:
         visit.named = model
-        visit.key = self._keys.authenticate(model.name, presented_key(request.headers), datetime.now(UTC))
+        visit.key = self._keys.authenticate(model.name, request.headers, datetime.now(UTC))
         visit.model = model
         if visit.call.route is not None and visit.call.route.operation is Operation.INFER:
             self._rates.check(model.name, visit.key, monotonic())
@@ -238,7 +238,7 @@ class Gateway:
         return match.format.describe(visit.call, None, facts)
 
     def _opened(self, request: web.Request) -> frozenset[str]:
-        return self._keys.opens(presented_key(request.headers), datetime.now(UTC))
+        return self._keys.opens(request.headers, datetime.now(UTC))
 
     @property
     def ready(self) -> bool:

@@ -75,14 +75,15 @@ class Keyring:
             for name, served in config.models.items()
         }
 
-    def authenticate(self, model: str, presented: str | None, now: datetime) -> str:
-        """Return the name of the key presented, or ANONYMOUS; raise KeyRefused. `now` is an aware time.
+    def authenticate(self, model: str, headers: Mapping[str, str], now: datetime) -> str:
+        """Return the name of the key that a request brings, or ANONYMOUS; raise KeyRefused. `now` is an aware time.
 
         A model that the snapshot does not hold is opened by no key.
         """
         door = self._doors.get(model)
         if door is not None and door.anonymous:
             return ANONYMOUS
+        presented = presented_key(headers)
         if presented is None:
             raise KeyRefused(Cause.MISSING)
         key = _find(door, _digest(presented)) if door is not None else None
@@ -92,8 +93,9 @@ class Keyring:
             raise KeyRefused(cause)
         return key.name
 
-    def opens(self, presented: str | None, now: datetime) -> frozenset[str]:
-        """Names of the models that a caller may use: the anonymous ones, and those that the key opens."""
+    def opens(self, headers: Mapping[str, str], now: datetime) -> frozenset[str]:
+        """Names of the models that a caller may use: the anonymous ones, and those that its key opens."""
+        presented = presented_key(headers)
         digest = _digest(presented) if presented is not None else b""
         return frozenset(
             name

@@ -29,6 +29,11 @@ def key(name: str, value: str, **times: datetime) -> KeyDigest:
     return KeyDigest(name=name, sha256=sha256(value.encode()).hexdigest(), **times)
 
 
+def brings(value: str | None) -> dict[str, str]:
+    """The headers of a request with a key."""
+    return {} if value is None else {"x-api-key": value}
+
+
 KEYRING = Keyring(
     ServingConfig(
         models={
@@ -66,7 +71,11 @@ KEYRING = Keyring(
     ],
 )
 def test_who_is_let_in(model: str, presented: str | None, name: str) -> None:
-    assert KEYRING.authenticate(model, presented, NOW) == name
+    assert KEYRING.authenticate(model, brings(presented), NOW) == name
+
+
+def test_an_anonymous_model_ignores_two_different_keys_too() -> None:
+    assert KEYRING.authenticate("open", {"x-api-key": "one", "authorization": "Bearer two"}, NOW) == ANONYMOUS
 
 
 @pytest.mark.parametrize(
@@ -75,7 +84,7 @@ def test_who_is_let_in(model: str, presented: str | None, name: str) -> None:
         pytest.param("half", None, Cause.MISSING, id="no key"),
         pytest.param("half", "wrong", Cause.UNKNOWN, id="an unknown key"),
         pytest.param("half", "others", Cause.UNKNOWN, id="the key of another model"),
-        pytest.param("half", "", Cause.UNKNOWN, id="an empty key"),
+        pytest.param("half", "", Cause.MISSING, id="an empty key is none"),
         pytest.param("half", "right\udc80", Cause.UNKNOWN, id="a key that is not UTF-8"),
         pytest.param("half", sha256(b"right").hexdigest(), Cause.UNKNOWN, id="the digest itself"),
         pytest.param("half", "expired-key", Cause.EXPIRED, id="an expired key, from the second on that it says"),
@@ -87,7 +96,7 @@ def test_who_is_let_in(model: str, presented: str | None, name: str) -> None:
 )
 def test_who_is_refused_and_why(model: str, presented: str | None, cause: Cause) -> None:
     with pytest.raises(KeyRefused) as caught:
-        KEYRING.authenticate(model, presented, NOW)
+        KEYRING.authenticate(model, brings(presented), NOW)
     assert caught.value.cause is cause
     assert caught.value.status == 401
     if presented:
@@ -105,7 +114,7 @@ def test_who_is_refused_and_why(model: str, presented: str | None, cause: Cause)
     ],
 )
 def test_what_a_key_opens(presented: str | None, models: set[str]) -> None:
-    assert KEYRING.opens(presented, NOW) == models
+    assert KEYRING.opens(brings(presented), NOW) == models
 
 
 @pytest.mark.parametrize(
