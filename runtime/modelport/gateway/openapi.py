@@ -33,15 +33,18 @@ SERVER_SECURITY: Mapping[Operation, list[Json]] = {
     Operation.SERVER_LIVE: [],
     Operation.SERVER_READY: [],
     Operation.REPOSITORY_INDEX: KEY_WELCOME,
+    Operation.MODEL_STATISTICS: KEY_WELCOME,
 }
 """Operations that speak of no single model, and what a caller needs for them."""
 
-RETRY_AFTER: Json = {"description": "Seconds after which to come again.", "schema": {"type": "integer", "minimum": 1}}
+RETRY_AFTER: Json = {"description": "Seconds after which to come again", "schema": {"type": "integer", "minimum": 1}}
+ALLOW: Json = {"description": "The methods that the address takes", "schema": {"type": "string"}}
 
 EXAMPLES: Sequence[errors.GatewayError] = (
     errors.BadRequest("instances[3].x: expected a number, got a string"),
     errors.Unauthorized("a key is needed: send it as x-api-key or as Authorization: Bearer"),
     errors.ModelNotFound("half_plus_two"),
+    errors.MethodNotAllowed("this address takes POST", ("POST",)),
     errors.BodyTooLarge("the body is larger than 67108864 bytes"),
     errors.UnsupportedEncoding("Content-Encoding br is not supported: send gzip, deflate or none"),
     errors.RateLimited("the rate limit of 100 requests per second is used up", retry_after=1),
@@ -191,7 +194,9 @@ def _failures(form: Format) -> Json:
         media = response["content"].setdefault(reply.content_type, {"schema": schema_of(body), "examples": {}})
         media["examples"][error.reason] = {"value": body}
         if error.retry_after is not None:
-            response["headers"] = {"Retry-After": RETRY_AFTER}
+            response.setdefault("headers", {})["Retry-After"] = RETRY_AFTER
+        if isinstance(error, errors.MethodNotAllowed):
+            response.setdefault("headers", {})["Allow"] = ALLOW
     return responses
 
 
