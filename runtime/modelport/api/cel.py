@@ -71,7 +71,7 @@ def _view(value: Any) -> Any:
             return celtypes.ListType([_view(entry) for entry in value])
         case bool():
             return celtypes.BoolType(value)
-        case int():
+        case int() if abs(value) < 2**63:
             return celtypes.IntType(value)
         case float():
             return celtypes.DoubleType(value)
@@ -79,5 +79,5 @@ def _view(value: Any) -> Any:
             return celtypes.TimestampType(value)
         case str():
             return celtypes.StringType(value)
-        case _:
-            return value
+        case _:  # in free-form blocks, into which no rule can look
+            return None

@@ -1,17 +1,19 @@
 """YAML text into plain objects, read as `kubectl` reads it.
 
-PyYAML differs from the YAML reader of Kubernetes where it hurts: `10:00` is 600 to it, `1e-3` is text, `2026-12-31`
-is no text, and of two equal keys the last wins. The loader here takes the first and the third as text, the second as a
-number, and refuses the fourth.
+PyYAML differs from kubectl's reader where it hurts: to PyYAML `10:00` is 600, `2026-12-31` is no text, and `1e-3` and
+`y` are text; to kubectl the first two are text, `1e-3` is a number and `y` is true. The loader here sides with kubectl.
+What kubectl lets pass and nobody means, the same key twice and `y:` as the key "true", is refused.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
+
+_BOOL, _FLOAT, _INT, _NULL = (f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null"))
 
 MAX_BYTES = 1536 * 1024
 """Largest text: what etcd takes of one object."""
@@ -80,24 +82,31 @@ class _Loader(yaml.CSafeLoader):
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise BadYaml(f"line {key.start_mark.line + 1}: expected text as a key")
+            if key.tag in (_BOOL, _NULL):
+                raise BadYaml(f"line {key.start_mark.line + 1}: expected text as a key; quote {key.value or '~'}")
             if (key.tag, key.value) in seen:
                 raise BadYaml(f"line {key.start_mark.line + 1}: {key.value} stands twice")
             seen.add((key.tag, key.value))
         return super().construct_mapping(node, deep)
 
+    bool_values: ClassVar = {**yaml.CSafeLoader.bool_values, "y": True, "n": False}
+
 
 def _resolvers() -> Iterator[tuple[str, list[tuple[str, re.Pattern[str]]]]]:
-    dropped = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:float", "tag:yaml.org,2002:int"}
+    dropped = {_BOOL, _FLOAT, _INT, "tag:yaml.org,2002:timestamp"}
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items():
         yield first, [(tag, pattern) for tag, pattern in resolvers if tag not in dropped]
 
 
 _Loader.yaml_implicit_resolvers = dict(_resolvers())
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"[-+]?(0|[1-9][0-9]*|0x[0-9a-fA-F]+|0o?[0-7]+|0b[01]+)$"), list("-+0123456789")
+    _BOOL, re.compile(r"(y|yes|n|no|true|false|on|off|[YN]|Yes|No|True|False|On|Off|YES|NO|TRUE|FALSE|ON|OFF)$"), None
 )
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"),
+    _INT, re.compile(r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0o?[0-7_]+|0b[01_]+)$"), list("-+0123456789")
+)
+_Loader.add_implicit_resolver(
+    _FLOAT,
+    re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"),
     list("-+0123456789."),
 )

@@ -42,9 +42,11 @@ def parse_manifest(obj: object, *, where: str, old: PublishedModel | None = None
         if obj[field] != expected:
             raise InvalidManifest(where, [f"{field}: expected {expected}, got {shown(obj[field])}"])
     try:
-        resource = PublishedModel.model_validate_json(json.dumps(_without_nulls(obj)))
+        resource = PublishedModel.model_validate_json(json.dumps(_without_nulls(obj), ensure_ascii=False).encode())
     except ValidationError as error:
         raise InvalidManifest(where, problems_of(error, PublishedModel)) from error
+    except UnicodeEncodeError as error:
+        raise InvalidManifest(where, ["expected text in UTF-8, got half a surrogate pair"]) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidManifest(where, [f"expected plain JSON values: {error}"]) from error
     broken = [f"{path}: {message}" if path else message for path, message in broken_rules(resource, old)]

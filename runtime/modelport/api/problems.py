@@ -96,11 +96,11 @@ def shown(value: object) -> str:
 
 
 def _quoting(detail: ErrorDetails) -> str:
-    """Say why text came as something else: YAML reads yes, no, on, off and numbers as such unless they are quoted."""
+    """Say why text came as something else: YAML reads yes, no and numbers as such unless they are quoted."""
     value = detail["input"]
     if detail["type"] != "string_type" or isinstance(value, Mapping | list | tuple) or value is None:
         return ""
-    return "; quote it (YAML reads yes, no, on and off as booleans)" if isinstance(value, bool) else "; quote it"
+    return "; quote it (YAML reads y, n, yes, no, on and off as booleans)" if isinstance(value, bool) else "; quote it"
 
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")

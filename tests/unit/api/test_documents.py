@@ -21,7 +21,16 @@ spec:
         ("2026-12-31", "2026-12-31"),
         ("2026-12-31T10:00:00Z", "2026-12-31T10:00:00Z"),
         ("1e-3", 0.001),
-        ("1_000", "1_000"),
+        ("1_000", 1000),
+        ("1e3", 1000.0),
+        ("017", 15),
+        ("0o17", 15),
+        ("0b11", 3),
+        ("1_0.5", 10.5),
+        ("y", True),
+        ("N", False),
+        ("off", False),
+        ("yesterday", "yesterday"),
         (".5", 0.5),
         ("-7", -7),
         ("0x10", 16),
@@ -55,6 +64,8 @@ BAD = {
     "a syntax error": (HEAD + "  io: {", "line 7, column 1: not YAML: did not find expected node content"),
     "a key twice": (HEAD + "  versionTag: a\n  versionTag: b\n", "line 7: versionTag stands twice"),
     "a list as a key": ("? [a]\n: b", "line 1: expected text as a key"),
+    "a key that is read as true": (HEAD + "  y: 1\n", "line 6: expected text as a key; quote y"),
+    "a key that is read as null": ("{~: 1}", "line 1: expected text as a key; quote ~"),
     "a control character": ("a: \x01", "not YAML: unacceptable character #x0001: control characters are not allowed"),
     "a Python object": (
         "a: !!python/object:os.system {}",
@@ -86,7 +97,7 @@ def test_the_same_alias_may_be_used_often() -> None:
 
 
 def test_merge_keys_work_and_are_overridden() -> None:
-    assert load_documents("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}")[0] == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}}
+    assert load_documents("a: &a {u: 1, v: 2}\nb: {<<: *a, v: 3}")[0] == {"a": {"u": 1, "v": 2}, "b": {"u": 1, "v": 3}}
 
 
 def test_the_deepest_nesting_that_is_read() -> None:

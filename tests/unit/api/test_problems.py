@@ -54,7 +54,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "a yes that YAML reads as true": (
         {"io": {"labels": [True]}},
-        ("spec.io.labels[0]: expected text, got true; quote it (YAML reads yes, no, on and off as booleans)",),
+        ("spec.io.labels[0]: expected text, got true; quote it (YAML reads y, n, yes, no, on and off as booleans)",),
     ),
     "a number that should be text": ({"versionTag": 3}, ("spec.versionTag: expected text, got 3; quote it",)),
     "text that should be a boolean": (
@@ -165,9 +165,19 @@ def test_values_that_json_does_not_have(problems: Tell) -> None:
     assert problem.startswith("expected plain JSON values: ")
 
 
+def test_half_a_surrogate_pair(problems: Tell) -> None:
+    assert problems({"spec": {"versionTag": "\ud800"}}) == ("expected text in UTF-8, got half a surrogate pair",)
+
+
 def test_metadata_is_as_strict_as_the_spec(problems: Tell) -> None:
     (problem,) = problems({"metadata": {"lables": {}}})
     assert problem == "metadata.lables: unknown field; did you mean labels?"
+
+
+def test_free_form_blocks_may_hold_anything(manifest: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    affinity = {"a": [{"b": 10**30, "c": None, "d": 1.5, "e": True}]}
+    resource = parse_manifest(manifest({"spec": {"execution": {"pod": {"affinity": affinity}}}}), where="a")
+    assert resource.spec.execution.pod.affinity == {"a": [{"b": 10**30, "d": 1.5, "e": True}]}
 
 
 def test_nulls_count_as_absent_as_for_the_api_server(manifest: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
