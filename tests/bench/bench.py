@@ -55,7 +55,7 @@ def measure(subjects: Subjects, generator: Generator, args: argparse.Namespace) 
             gateway, triton = (measured[request.url] for request in subjects.requests)
             rounds[connections].append((gateway, triton))
             _tell(f"{connections} connections, round {number + 1}: {_line(gateway)} beside {_line(triton)}")
-        memory[f"after {connections} connections"] = subjects.gateway_memory()
+        memory[f"after {connections} connection{'s' * (connections > 1)}"] = subjects.gateway_memory()
         with _null_server() as null:
             ceiling[connections] = generator.measure(null, connections, args.seconds)
     subjects.check_answers()

@@ -28,6 +28,7 @@ VALUES = [1.0, 2.0, 5.0]
 ANSWERS = [2.5, 3.0, 4.5]
 START_SECONDS = 180
 """The first start installs Triton."""
+STOP_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,14 @@ def serve() -> Iterator[Subjects]:
             try:
                 gateway = f"http://127.0.0.1:{port}"
                 _wait(process, f"{gateway}/readyz", log)
-                ports = json.loads((state / "triton.json").read_text(encoding="utf-8"))
-                yield _subjects(gateway, f"http://127.0.0.1:{ports['http']}", key, psutil.Process(process.pid))
+                supervisor = psutil.Process(process.pid)
+                yield _subjects(gateway, f"http://127.0.0.1:{_triton_port(supervisor)}", key, supervisor)
             finally:
                 process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
 
 def _subjects(gateway: str, triton: str, key: str, supervisor: psutil.Process | None = None) -> Subjects:
@@ -128,6 +133,15 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
                 return
         time.sleep(0.1)
     raise SystemExit(f"`modelport serve` did not get ready:\n{log.read_text(errors='replace')}")
+
+
+def _triton_port(supervisor: psutil.Process) -> int:
+    """Find the port of Triton's own HTTP endpoint, which is nobody's business but the supervisor's."""
+    for child in supervisor.children(recursive=True):
+        for word in child.cmdline():
+            if word.startswith("--http-port="):
+                return int(word.partition("=")[2])
+    raise SystemExit("`modelport serve` runs no Triton of its own")
 
 
 def _free_port() -> int:

@@ -23,6 +23,7 @@ succeeded, 1 if one failed or the address does not answer, 2 if the command line
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser of `modelport loadtest` its arguments."""
+    parser.description = "Send a model, or any address, a closed loop of requests and print what came back."
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EXAMPLES
     parser.add_argument("target", metavar="URL|MODEL", help="the address to call, or the name of a served model")
