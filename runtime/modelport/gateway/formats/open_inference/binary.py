@@ -61,7 +61,7 @@ class Tail:
     def finish(self) -> None:
         """Raise BadRequest unless everything was taken."""
         if self._rest:
-            raise BadRequest(f"body: {len(self._rest)} bytes are left behind the last binary tensor")
+            raise BadRequest(f"body: expected nothing behind the last binary tensor, got {len(self._rest)} bytes")
 
 
 def array_from_bytes(data: memoryview, dtype: str, shape: tuple[int, ...], path: str) -> Array:
@@ -131,5 +131,5 @@ def _read_strings(data: bytes, count: int, path: str) -> Array:
             raise BadRequest(f"{item(path, index)}: expected {position - start} bytes, got {len(data) - start}")
         items[index] = data[start:position]
     if position != len(data):
-        raise BadRequest(f"{path}: {len(data) - position} bytes are left behind the last of {count} elements")
+        raise BadRequest(f"{path}: expected nothing behind {count} elements, got {len(data) - position} bytes")
     return items
