@@ -36,6 +36,7 @@ def manifest() -> Manifest:
 
     def make(model: dict[str, Any] | None = None, **blocks: Any) -> PublishedModel:
         spec = {"model": {"format": "ONNX", "source": {"uri": "file:m"}, **(model or {})}, **blocks}
-        return parse_manifest({"metadata": {"name": "m"}, "spec": spec}, where="test")
+        head = {"apiVersion": "modelport.io/v1alpha1", "kind": "PublishedModel", "metadata": {"name": "m"}}
+        return parse_manifest({**head, "spec": spec}, where="test")
 
     return make
