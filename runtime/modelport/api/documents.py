@@ -8,12 +8,10 @@ What kubectl lets pass and nobody means, the same key twice and `y:` as the key 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 import yaml
-
-_BOOL, _FLOAT, _INT, _NULL = (f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null"))
 
 MAX_BYTES = 1536 * 1024
 """Largest text: what etcd takes of one object."""
@@ -74,39 +72,42 @@ def _count_nodes(value: object, seen: dict[int, int]) -> int:
     return seen[id(value)]
 
 
-class _Loader(yaml.CSafeLoader):
-    """PyYAML's safe loader, with Kubernetes' idea of numbers, times and keys."""
+def _tag(name: str) -> str:
+    return f"tag:yaml.org,2002:{name}"
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[tuple[str, str]] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise BadYaml(f"line {key.start_mark.line + 1}: expected text as a key")
-            if key.tag in (_BOOL, _NULL):
-                raise BadYaml(f"line {key.start_mark.line + 1}: expected text as a key; quote {key.value or '~'}")
-            if (key.tag, key.value) in seen:
-                raise BadYaml(f"line {key.start_mark.line + 1}: {key.value} stands twice")
-            seen.add((key.tag, key.value))
-        return super().construct_mapping(node, deep)
+
+_PLAIN_VALUES = {
+    "merge": r"<<",
+    "null": r"~|null|Null|NULL|",
+    "bool": r"[yYnN]|yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF",
+    "int": r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0o?[0-7_]+|0b[01_]+)",
+    "float": r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+}
+"""What a value without quotes may be, the first that fits; anything else is text."""
+
+
+class _Loader(yaml.CSafeLoader):
+    """PyYAML's safe loader with kubectl's idea of plain values and of keys."""
 
     bool_values: ClassVar = {**yaml.CSafeLoader.bool_values, "y": True, "n": False}
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse keys that stand twice or are not meant as they are read."""
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            line = f"line {key.start_mark.line + 1}"
+            if not isinstance(key, yaml.ScalarNode):
+                raise BadYaml(f"{line}: expected text as a key")
+            if key.tag in (_tag("bool"), _tag("null")):
+                raise BadYaml(f"{line}: expected text as a key; quote {key.value or '~'}")
+            if (key.tag, key.value) in seen:
+                raise BadYaml(f"{line}: {key.value} stands twice")
+            seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
 
-def _resolvers() -> Iterator[tuple[str, list[tuple[str, re.Pattern[str]]]]]:
-    dropped = {_BOOL, _FLOAT, _INT, "tag:yaml.org,2002:timestamp"}
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items():
-        yield first, [(tag, pattern) for tag, pattern in resolvers if tag not in dropped]
 
-
-_Loader.yaml_implicit_resolvers = dict(_resolvers())
-_Loader.add_implicit_resolver(
-    _BOOL, re.compile(r"(y|yes|n|no|true|false|on|off|[YN]|Yes|No|True|False|On|Off|YES|NO|TRUE|FALSE|ON|OFF)$"), None
-)
-_Loader.add_implicit_resolver(
-    _INT, re.compile(r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0o?[0-7_]+|0b[01_]+)$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(
-    _FLOAT,
-    re.compile(r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"),
-    list("-+0123456789."),
-)
+_EVERYWHERE: Any = None
+"""PyYAML looks resolvers up by a value's first character; under None are those that see every value."""
+_Loader.yaml_implicit_resolvers = {
+    _EVERYWHERE: [(_tag(name), re.compile(f"({pattern})$")) for name, pattern in _PLAIN_VALUES.items()]
+}

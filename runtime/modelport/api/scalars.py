@@ -79,8 +79,6 @@ EnvName = Annotated[str, _text(_ENV_NAME, 128)]
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
 """The name of a tensor, a feature, a column or a class: any text."""
-Text = Annotated[str, Field(max_length=32768)]
-"""A message or another long text."""
 Version = Annotated[int, Field(ge=1, le=2**53 - 1)]
 """The number of a version folder; every JSON reader holds it exactly."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
