@@ -70,7 +70,7 @@ async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.
         for each in (app, admin):
             add_public_routes(each, gateway)
         add_metrics_route(admin, Exposition(gateway, options, session))
-        app.router.add_route("*", "/{path:.*}", gateway.handle)
+        app.router.add_route("*", r"/{path:(?s:.*)}", gateway.handle)  # a line break, too, is in some name
 
         await stack.enter_async_context(_listening(admin, metrics, drain_seconds=1.0))
         await stack.enter_async_context(_listening(app, public, drain_seconds=options.drain_seconds))
