@@ -35,8 +35,9 @@ from modelport.gateway.facts import model_facts, server_facts
 from modelport.gateway.formats import FORMATS
 from modelport.gateway.formats.base import Operation, Reply
 from modelport.gateway.keys import Keyring
+from modelport.gateway.live_model import LiveModel
 from modelport.gateway.metrics import GatewayMetrics, ModelMetrics
-from modelport.gateway.models import LiveModel, Models
+from modelport.gateway.models import Models
 from modelport.gateway.ratelimit import Rate, RateLimiter
 from modelport.gateway.routes import Router
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta

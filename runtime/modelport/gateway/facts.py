@@ -6,7 +6,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from modelport.gateway.formats.base import Operation
-from modelport.gateway.models import LiveModel, Models
+from modelport.gateway.live_model import LiveModel
+from modelport.gateway.models import Models
 from modelport.gateway.triton import Triton
 
 

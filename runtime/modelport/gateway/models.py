@@ -1,25 +1,20 @@
-"""The models that this gateway serves: what the configuration says of them joined with what Triton says of them now.
-
-`Models.watch` asks Triton again and again and keeps the answers; a request reads them and waits for nothing.
-"""
+"""All models that this gateway serves, kept current: Triton is asked again and again, and each model itself."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 from time import monotonic
 
-from modelport.api import PublishedModelSpec, ServedModel, apis_of, model_name
+from modelport.api import ServedModel, model_name
 from modelport.gateway.coalesce import Coalescer
-from modelport.gateway.errors import BadRequest, DeadlineExceeded, GatewayError, ModelNotFound, Unavailable
-from modelport.gateway.formats.base import Model, VersionState
-from modelport.gateway.tensors import ModelMeta
-from modelport.gateway.triton import RETRY_AFTER, Triton
+from modelport.gateway.errors import DeadlineExceeded, GatewayError, ModelNotFound, Unavailable
+from modelport.gateway.formats.base import VersionState
+from modelport.gateway.live_model import LiveModel, Version
+from modelport.gateway.triton import Triton
 from modelport.gateway.triton_protobuf import zero_request
 
 log = logging.getLogger(__name__)
@@ -32,128 +27,6 @@ PROBE_SECONDS = 5.0
 """A version that answered nobody for so long is asked by the gateway itself."""
 PROBE_TIMEOUT = 10.0
 """A probe that takes longer says that the model does not answer."""
-
-
-@dataclass(slots=True)
-class Version:
-    """One version as Triton last described it."""
-
-    state: VersionState
-    meta: ModelMeta | None = None
-    read: float = -inf
-    """When `meta` was read, in monotonic seconds."""
-    answered: float = -inf
-    """When it last answered an inference, in monotonic seconds."""
-    silent: bool = False
-    """The last probe had no answer: Triton calls it READY, and it is not."""
-
-    @property
-    def ready(self) -> bool:
-        return self.state.state == "READY" and self.meta is not None and not self.silent
-
-
-class LiveModel:
-    """One model, between its resource and Triton."""
-
-    def __init__(self, served: ServedModel, coalescer: Coalescer) -> None:
-        self.served = served
-        self.coalescer = coalescer
-        self.versions: dict[int, Version] = {}
-        self.trouble = "Triton has not been reached yet"
-        """Why no version is known, where none is."""
-
-    @property
-    def name(self) -> str:
-        """The name in URLs and in Triton."""
-        return model_name(self.served.resource)
-
-    @property
-    def namespace(self) -> str:
-        return self.served.resource.metadata.namespace
-
-    @property
-    def spec(self) -> PublishedModelSpec:
-        return self.served.resource.spec
-
-    @property
-    def apis(self) -> tuple[str, ...]:
-        return apis_of(self.spec)
-
-    @property
-    def ready(self) -> bool:
-        """Some version answers, and no version that Triton calls READY keeps silent."""
-        return any(version.ready for version in self.versions.values()) and not any(
-            version.silent for version in self.versions.values()
-        )
-
-    @property
-    def state(self) -> VersionState:
-        """The model in one line: its newest version's state, or the trouble that hides it."""
-        if self.trouble:
-            return VersionState(0, "UNAVAILABLE", self.trouble)
-        newest = self.versions[max(self.versions)]
-        if newest.silent:
-            return VersionState(newest.state.version, "UNAVAILABLE", "Triton calls it ready, and it does not answer")
-        return newest.state
-
-    def states(self, version: int | None = None) -> tuple[VersionState, ...]:
-        """The states of all versions, or of one; raises ModelNotFound for an unknown one."""
-        if version is None:
-            return tuple(known.state for known in self.versions.values() if known.state.version)
-        if version not in self.versions:
-            raise ModelNotFound(self.name, version)
-        return (self.versions[version].state,)
-
-    def version_of(self, label: str) -> int:
-        """The version that a label names."""
-        version = self.spec.model.versions.labels.get(label)
-        if version is None:
-            known = ", ".join(sorted(self.spec.model.versions.labels)) or "none"
-            raise BadRequest(f"Unrecognized servable version label: {label}; declared labels: {known}")
-        return version
-
-    def resolve(self, version: int | None) -> ModelMeta:
-        """Choose the version that answers: the one asked for, else by `versions.traffic`, else the newest ready one."""
-        if version is not None:
-            known = self.versions.get(version)
-            if known is None:
-                if not self.trouble:
-                    raise ModelNotFound(self.name, version)
-                raise self._unavailable(self.trouble)
-            if known.ready and known.meta is not None:
-                return known.meta
-            raise self._unavailable(known.state.reason or f"version {version} is {known.state.state}")
-        ready = {number: known.meta for number, known in self.versions.items() if known.ready and known.meta}
-        if not ready:
-            raise self._unavailable(self.state.reason or f"the model is {self.state.state}")
-        shares = {share.version: share.percent for share in self.spec.model.versions.traffic if share.version in ready}
-        if any(shares.values()):
-            return ready[random.choices(list(shares), list(shares.values()))[0]]  # noqa: S311 a share, not a secret
-        return ready[max(ready)]
-
-    def newest_first(self) -> list[Version]:
-        """The versions, the highest number first."""
-        return [self.versions[number] for number in sorted(self.versions, reverse=True)]
-
-    def answers(self, version: int | None) -> bool:
-        """Whether a version answers, or any; raises ModelNotFound for an unknown one."""
-        if version is None:
-            return any(known.ready for known in self.versions.values())
-        self.states(version)
-        return self.versions[version].ready
-
-    def answered(self, version: int) -> None:
-        """Note that a version has just answered, so that nobody need ask it."""
-        known = self.versions.get(version)
-        if known is not None:
-            known.answered = monotonic()
-
-    def view(self, meta: ModelMeta) -> Model:
-        """What formats may know."""
-        return Model(self.name, self.spec, self.served.labels, meta)
-
-    def _unavailable(self, why: str) -> Unavailable:
-        return Unavailable(f"model {self.name} cannot answer now: {why}", retry_after=RETRY_AFTER)
 
 
 class Models:

@@ -12,7 +12,7 @@ from modelport.gateway.addresses import Place
 from modelport.gateway.body import read_body
 from modelport.gateway.coalesce import Trip
 from modelport.gateway.formats.base import Call, Format
-from modelport.gateway.models import LiveModel
+from modelport.gateway.live_model import LiveModel
 from modelport.gateway.routes import Match
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")

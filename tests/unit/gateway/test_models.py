@@ -10,7 +10,8 @@ import pytest
 from modelport.api import ServedModel, parse_manifest
 from modelport.gateway.errors import BadRequest, GatewayError, InternalError, ModelNotFound, Unavailable
 from modelport.gateway.formats.base import VersionState
-from modelport.gateway.models import LiveModel, Models
+from modelport.gateway.live_model import LiveModel
+from modelport.gateway.models import Models
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta, TensorSpec
 
 
