@@ -6,6 +6,7 @@ the very same text, so that `modelport serve` and `kubectl apply` refuse the sam
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
@@ -50,12 +51,21 @@ def _holds(rule: Rule, view: Any, old: Any) -> bool:
 @cache
 def _program(expression: str) -> Any:
     """Compile on first use: most manifests need a few of the rules only."""
-    import celpy
     from celpy.celtypes import IntType
 
-    environment = celpy.Environment()
+    environment = _environment()
     kubernetes: dict[str, Any] = {"sum": lambda numbers: IntType(sum(numbers))}  # what its own list library adds
     return environment.program(environment.compile(expression), functions=kubernetes)
+
+
+@cache
+def _environment() -> Any:
+    import celpy
+
+    limit = sys.getrecursionlimit()
+    environment = celpy.Environment()
+    sys.setrecursionlimit(limit)  # celpy raises it for the whole process; our expressions are flat
+    return environment
 
 
 def _view(value: Any) -> Any:

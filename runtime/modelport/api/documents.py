@@ -27,26 +27,33 @@ class BadYaml(Exception):
 
 def load_documents(text: str) -> list[object]:
     """Return the documents of a YAML text, empty ones left out; raise BadYaml."""
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        raise BadYaml("expected text in UTF-8, got half a surrogate pair") from error
+    if len(content) > MAX_BYTES:
         raise BadYaml(f"expected at most {MAX_BYTES // 1024} KiB of YAML")
     try:
-        _check_nesting(text)
-        documents = [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
+        _check_nesting(content)
+        documents = [document for document in yaml.load_all(content, Loader=_Loader) if document is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise BadYaml(f"{line}not YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise BadYaml(f"not YAML: {str(error).splitlines()[0]}") from error
+    except (ArithmeticError, AttributeError, LookupError, ValueError) as error:
+        # How PyYAML falls over content that its explicit tag does not fit, such as `!!bool maybe`.
+        raise BadYaml("not YAML: a tag such as !!bool stands before something else") from error
     for document in documents:
         _count_nodes(document, {})
     return documents
 
 
-def _check_nesting(text: str) -> None:
+def _check_nesting(content: bytes) -> None:
     """Look at depth before anything is built: the builder recurses, and its stack is not ours to guard."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+    for event in yaml.parse(content, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):

@@ -72,6 +72,9 @@ BAD = {
         "line 1, column 4: not YAML: could not determine a constructor for the tag "
         "'tag:yaml.org,2002:python/object:os.system'",
     ),
+    "a tag that does not fit": ("a: !!bool maybe", "not YAML: a tag such as !!bool stands before something else"),
+    "a tag that fits nothing": ("a: !!timestamp soon", "not YAML: a tag such as !!bool stands before something else"),
+    "half a surrogate pair": ("a: \ud800", "expected text in UTF-8, got half a surrogate pair"),
     "a list that holds itself": ("a: &a [*a]", "an alias stands for something that holds itself"),
     "half a million brackets": ("[" * 500_000, "line 1: nested more than 100 deep"),
     "too much of it": ("#" * 2_000_000, "expected at most 1536 KiB of YAML"),
