@@ -54,34 +54,44 @@ def inspect(resource: PublishedModel, path: Path, capabilities: Capabilities, co
     Raises:
         InvalidModel: it cannot be read at all. What can be read and not be served is for `lint`.
     """
-    spec, name = resource.spec, model_name(resource)
     layout = find_layout(path)
-    own = None if layout.config is None else parse_config(layout.config.read_text("utf-8", "replace"), "config.pbtxt")
-    wanted = select_versions(layout, spec.model.versions)
-    fmt, folders = FORMATS.get(spec.model.format), wanted
-    if fmt is None:
-        fmt, folders = FORMATS["ONNX"], {number: convert(spec.model.format, path) for number, path in wanted.items()}
-    versions = {number: inspect_version(fmt, number, folder, layout) for number, folder in folders.items()}
+    own = (
+        None if layout.config is None else parse_config(layout.config.read_text("utf-8", "replace"), layout.config.name)
+    )
+    fmt = FORMATS.get(resource.spec.model.format, FORMATS["ONNX"])  # what is not in the table is converted to ONNX
+    versions = {
+        number: inspect_version(resource, fmt, number, layout, convert)
+        for number in select_versions(layout, resource.spec.model.versions)
+    }
     backend = choose_backend(fmt, capabilities)
-    config = pb.ModelConfig(name=name)
-    if fmt.name == "TritonRepository":
-        if own is None:
-            raise InvalidModel("no config.pbtxt beside the version folders; write one, or name the model's own format")
-        config = keep_config(name, spec, own)
-    elif backend is not None:
-        config = build_config(name, spec, versions[max(versions)], backend, own)
+    config = configure(resource, versions[max(versions)], backend, own)
     versions = {number: declared(signature, config) for number, signature in versions.items()}
     return Inspected(resource, capabilities, layout, backend, versions, class_labels(resource, layout), config)
 
 
-def inspect_version(fmt: Format, number: int, path: Path, layout: Layout) -> ModelSignature:
-    """Read one version; where it has a folder of its own, a problem names it."""
+def inspect_version(
+    resource: PublishedModel, fmt: Format, number: int, layout: Layout, convert: Convert
+) -> ModelSignature:
+    """Read one version, converted if need be; where it has a folder of its own, a problem names it."""
+    path, name = layout.versions[number], resource.spec.model.format
     try:
-        return fmt.inspect(path)
+        return fmt.inspect(path if name == fmt.name else convert(name, path))
     except InvalidModel as error:
         if not layout.numbered:
             raise
         raise InvalidModel(f"version {number}: {error}") from error
+
+
+def configure(
+    resource: PublishedModel, newest: ModelSignature, backend: Backend | None, own: pb.ModelConfig | None
+) -> pb.ModelConfig:
+    """Return Triton's configuration of the model; of one that this Triton cannot run, the name alone."""
+    spec, name = resource.spec, model_name(resource)
+    if spec.model.format == "TritonRepository":
+        if own is None:
+            raise InvalidModel("no config.pbtxt beside the version folders; write one, or name the model's own format")
+        return keep_config(name, spec, own)
+    return pb.ModelConfig(name=name) if backend is None else build_config(name, spec, newest, backend, own)
 
 
 def choose_backend(fmt: Format, capabilities: Capabilities) -> Backend | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from modelport.api.source import Versions
 from modelport.repository.errors import InvalidModel
-from modelport.repository.formats.files import entries, listing
+from modelport.repository.formats.files import entries, listing, walk
 
 CONFIG = "config.pbtxt"
 VERSION = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
@@ -39,6 +39,14 @@ class Layout:
         """The config.pbtxt beside the model, if there is one."""
         file = self.root / CONFIG
         return file if file.is_file() else None
+
+    def common(self) -> dict[str, Path]:
+        """Return the files for all versions, label files and the like, by their path in the model's folder."""
+        return {
+            name: path
+            for name, path in walk(self.root)
+            if name != CONFIG and not VERSION.fullmatch(name.partition("/")[0])
+        }
 
     def beside(self, name: str) -> Path:
         """Return the file of that name beside the model.

@@ -85,4 +85,6 @@ def model_files(model: Inspected) -> dict[str, Path]:
     }
     if model.backend is not None and model.backend.runner is not None:
         files |= {f"{number}/model.py": RUNNERS / model.backend.runner for number in model.versions}
+    if model.resource.spec.model.format == "TritonRepository":
+        files |= model.layout.common()
     return files

@@ -43,22 +43,20 @@ def build_config(
 ) -> pb.ModelConfig:
     """Build the configuration of a model that Triton runs by `backend`; `beside` is the config.pbtxt beside it, if any.
 
-    The folder holds just the versions that are wanted, hence the version policy is always "all".
+    The folder holds just the versions that `spec.model.versions` asks for, hence the version policy is always "all".
 
     Raises:
         InvalidModel: two layers contradict each other.
     """
     layers = list(overrides(spec, beside))
-    config = pb.ModelConfig(name=name, backend=backend.name, version_policy={"all": {}})
+    config = pb.ModelConfig(name=name, backend=backend.name)
     config.max_batch_size = max_batch_size(spec.model.config, signature, [layer for _, layer in layers])
     batched = config.max_batch_size > 0
     config.input.extend(_describe(tensor, pb.ModelInput, batched=batched) for tensor in signature.inputs)
     config.output.extend(_describe(tensor, pb.ModelOutput, batched=batched) for tensor in signature.outputs)
     config.instance_group.append(build_instance_group(spec))
     config.MergeFrom(build_explicit(spec))
-    for where, layer in layers:
-        overlay(config, layer, spec, where)
-    return config
+    return finish(config, layers, spec)
 
 
 def keep_config(name: str, spec: PublishedModelSpec, own: pb.ModelConfig) -> pb.ModelConfig:
@@ -69,10 +67,16 @@ def keep_config(name: str, spec: PublishedModelSpec, own: pb.ModelConfig) -> pb.
     """
     config = pb.ModelConfig(name=name)
     config.MergeFrom(build_explicit(spec))
-    for where, layer in overrides(spec, own):
+    return finish(config, list(overrides(spec, own)), spec)
+
+
+def finish(
+    config: pb.ModelConfig, layers: list[tuple[str, pb.ModelConfig]], spec: PublishedModelSpec
+) -> pb.ModelConfig:
+    """Lay the layers over what was generated, and let Triton load every version that is laid out."""
+    for where, layer in layers:
         overlay(config, layer, spec, where)
-    if spec.model.versions.policy != "Latest" or not own.HasField("version_policy"):
-        config.version_policy.CopyFrom(pb.ModelVersionPolicy(all={}))
+    config.version_policy.CopyFrom(pb.ModelVersionPolicy(all={}))
     return config
 
 

@@ -302,3 +302,17 @@ class TestTensorRT:
         (tmp_path / "net.plan").touch()
         with pytest.raises(InvalidModel, match=r"^net\.plan: an empty file, a TensorRT engine expected$"):
             inspect("TensorRT", tmp_path)
+
+
+class TestTritonRepository:
+    def test_every_file_of_a_version_is_taken(self, tmp_path: Path) -> None:
+        (tmp_path / "assets").mkdir()
+        (tmp_path / "assets" / "vocabulary.txt").touch()
+        (tmp_path / "model.onnx").touch()
+        assert set(inspect("TritonRepository", tmp_path).files) == {"assets/vocabulary.txt", "model.onnx"}
+
+    def test_files_without_a_version_folder_are_told(self, tmp_path: Path) -> None:
+        (tmp_path / "config.pbtxt").touch()
+        (tmp_path / "model.onnx").touch()
+        with pytest.raises(InvalidModel, match=r"^no version folder beside config\.pbtxt; put the model's own files"):
+            inspect("TritonRepository", tmp_path)

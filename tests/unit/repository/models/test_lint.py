@@ -255,8 +255,8 @@ def test_versions_with_other_tensors_cannot_be_served_together(tmp_path: Path, w
     write_onnx(tmp_path / "3" / "model.onnx", "(float[n, 2] x) => (float[n] y) { y = Cast<to: int = 1>(x) }")
     write_onnx(tmp_path / "4" / "model.onnx")
     assert problems(manifest({"versions": {"policy": "All"}}), tmp_path) == [
-        "spec.model.versions: versions 3 and 4 differ in their inputs (x FP32 [-1, 2], x FP32 [-1]); publish one of them"
-        " by a resource of its own"
+        "spec.model.versions: versions 3 and 4 differ in their inputs (x FP32 [-1, 2], x FP32 [-1]); publish one of"
+        " them by a resource of its own"
     ]
 
 
@@ -267,8 +267,8 @@ def write_python(folder: Path) -> Path:
 
 def test_python_without_tensors(tmp_path: Path, manifest: Any) -> None:
     assert problems(manifest({"format": "Python"}), write_python(tmp_path)) == [
-        "spec.model.config.pbtxt: the files of this Python model do not tell its tensors; declare input and output here,"
-        " or in a config.pbtxt beside the model or give the class a method auto_complete_config"
+        "spec.model.config.pbtxt: the files of this Python model do not tell its tensors; declare input and output"
+        " here, or in a config.pbtxt beside the model or give the class a method auto_complete_config"
     ]
 
 

@@ -173,18 +173,14 @@ class TestLayers:
 
 
 class TestTritonRepository:
-    def test_its_own_configuration_is_kept(self, manifest: Any) -> None:
+    def test_its_own_configuration_is_kept_but_for_the_versions(self, manifest: Any) -> None:
         own = parse_config(
             'backend: "x" max_batch_size: 2 version_policy { latest { num_versions: 1 } }', "config.pbtxt"
         )
         kept = keep_config("m", manifest({"format": "TritonRepository"}).spec, own)
-        own.name = "m"
-        assert kept == own
-
-    def test_a_version_policy_of_the_manifest_wins(self, manifest: Any) -> None:
-        own = parse_config('backend: "x" version_policy { latest { num_versions: 1 } }', "config.pbtxt")
-        spec = manifest({"format": "TritonRepository", "versions": {"policy": "All"}}).spec
-        assert keep_config("m", spec, own).version_policy.HasField("all")
+        assert kept == parse_config(
+            'name: "m" backend: "x" max_batch_size: 2 version_policy { all {} }', "config.pbtxt"
+        )
 
     def test_a_manifest_that_says_otherwise_is_refused(self, manifest: Any) -> None:
         own = parse_config('name: "other"', "config.pbtxt")
