@@ -100,4 +100,4 @@ class PodOverrides(Frozen):
     env: Annotated[tuple[EnvVar, ...], Field(max_length=128), ListMap("name")] = ()
     """Further variables of Triton's environment."""
     shared_memory: Quantity | None = None
-    """Size of /dev/shm, which counts as memory. Absent: 256Mi."""
+    """Size of /dev/shm, which counts as memory. Absent: enough for the copies of the model."""
