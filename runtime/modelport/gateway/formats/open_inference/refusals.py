@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from modelport.gateway.codecs import json as codec
 from modelport.gateway.errors import NotFound
-from modelport.gateway.formats.base import Call, Operation, Reply, Route
+from modelport.gateway.formats.base import Operation, Reply, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ _REFUSED: Mapping[tuple[str, str], Refusal] = {
 ROUTES: tuple[Route, ...] = tuple(Route(method, path, Operation.REFUSED) for method, path in _REFUSED)
 
 
-def refuse(call: Call, route: Route) -> Reply:
+def refuse(route: Route) -> Reply:
     """Word the refusal of an address of `ROUTES`; raise NotFound where it is not offered at all."""
     refusal = _REFUSED[route.method, route.path]
     if not refusal.forbidden:
