@@ -31,7 +31,7 @@ spec:
       uri: s3://models/half_plus_two/
 ```
 
-A field without a default may be left out unless it is marked as needed. The rules below a table hold beside it; the API
+A field without a default may be left out unless it is required. The rules below a table hold beside it; the API
 server and `modelport serve` refuse what breaks them, in these words. `kubectl explain pm.spec` tells the same.
 """
 
@@ -75,7 +75,7 @@ def _rule(rule: Schema) -> str:
 
 
 def _row(name: str, field: Schema, needed: bool) -> str:
-    default = "**needed**" if needed else f"`{_flow(field['default'])}`" if "default" in field else ""
+    default = "**required**" if needed else f"`{_flow(field['default'])}`" if "default" in field else ""
     cells = (f"`{name}`", _type(field), default, _bounds(field), field["description"])
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
