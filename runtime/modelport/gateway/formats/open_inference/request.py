@@ -87,6 +87,9 @@ def _decode_raw(body: bytes, model: Model) -> InferRequest:
         raise BadRequest(f"body: a raw request has one input, the model takes {one_of(tuple(inputs))}")
     (spec,) = inputs.values()
     array = deduce_raw(memoryview(body), spec, batched=model.meta.max_batch_size > 0)
+    elements = model.spec.limits.tensor_elements
+    if array.size > elements:
+        raise BadRequest(f"body: more than {elements} elements (spec.limits.tensorElements)")
     return InferRequest({spec.name: array}, note=Asked(binary=True))
 
 
@@ -111,12 +114,12 @@ def _read_input(tensor: Mapping[str, Any], spec: TensorSpec, tail: Tail, path: s
         raise BadRequest(f"{member(path, 'datatype')}: expected {spec.dtype} as {spec.name!r} has, got {got}")
     parameters = read_object(tensor.get("parameters"), member(path, "parameters"))
     refuse_shared_memory(parameters, member(path, "parameters"), "send")
-    size = read_size(parameters, "binary_data_size", member(path, "parameters"))
-    if (size is None) == ("data" not in tensor):
+    size, data = read_size(parameters, "binary_data_size", member(path, "parameters")), tensor.get("data")
+    if (size is None) == (data is None):
         got = "neither" if size is None else "both"
         raise BadRequest(f"{path}: expected either data or parameters.binary_data_size, got {got}")
     if size is None:
-        return _read_data(tensor["data"], spec.dtype, shape, member(path, "data"), elements)
+        return _read_data(data, spec.dtype, shape, member(path, "data"), elements)
     where = member(member(path, "parameters"), "binary_data_size")
     return array_from_bytes(tail.take(size, where), spec.dtype, shape, where)
 
