@@ -119,6 +119,13 @@ def test_what_is_no_http_is_refused(wire: Wire, data: bytes) -> None:
     check_refused(wire.send(data))
 
 
+def test_what_was_malformed_is_not_in_the_log_for_it_may_be_a_key(wire: Wire, served) -> None:
+    check_refused(wire.send(b"GET / HTTP/1.1\r\nHost: h\r\nx-api-key: nobodys-business\x00\r\n\r\n"))
+    check_refused(wire.send(b"GET /?key=nobodys-business HTTP/9.9\r\n\r\n"))
+    assert "nobodys-business" not in served.err
+    assert "Traceback" not in served.err
+
+
 CHUNKS: Mapping[str, bytes] = {
     "a size that is no number": b"zz\r\nabc\r\n0\r\n\r\n",
     "a negative size": b"-1\r\nabc\r\n0\r\n\r\n",

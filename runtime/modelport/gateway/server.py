@@ -22,6 +22,7 @@ from modelport.gateway.admin import add_metrics_route, add_public_routes
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, read_config, watch_config
 from modelport.gateway.exposition import Exposition
+from modelport.gateway.malformed import hold_back_malformed
 from modelport.gateway.metrics import GatewayMetrics
 from modelport.gateway.triton import Triton
 
@@ -56,6 +57,7 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
 
 async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.socket) -> None:
     """Serve on two listening sockets until SIGTERM or SIGINT."""
+    hold_back_malformed()
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
