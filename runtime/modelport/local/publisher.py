@@ -80,7 +80,7 @@ class Publisher:
             self._record(manifest, prepared.get(manifest.name))
 
     async def update(self, manifests: Sequence[Manifest], touched: Iterable[str] = ()) -> None:
-        """Serve these instead, changing only what differs; `touched` names models whose files changed.
+        """Serve these instead, changing only what differs; `touched` names models whose files may have.
 
         What fails is logged, and the model stays as it was.
         """
@@ -95,10 +95,12 @@ class Publisher:
                     continue
                 try:
                     prepared = await self._prepare(manifest) if self.triton else None
+                    if old is not None and old.resource == manifest.resource and not (prepared and prepared.changed):
+                        continue
                     with suppress(TritonDown):  # it loads the model when it is back
                         await self._load(manifest)
                     self._record(manifest, prepared)
-                except ModelportError as error:
+                except (ModelportError, OSError) as error:
                     kept = "it is served as before" if old else "it is not served"
                     log.error("model %s: %s; %s", name, " ".join(str(error).split("\n")), kept, extra={"model": name})
                 else:

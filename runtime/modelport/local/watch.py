@@ -7,7 +7,6 @@ watched with all below it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,10 @@ from watchfiles import awatch
 
 DEBOUNCE_MS = 300
 """Changes within this time are told together: an editor's save is several."""
+
+
+class CannotWatch(Exception):
+    """The system refuses to watch so many paths: inotify has a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class Watched:
 
     @property
     def deep(self) -> set[Path]:
-        """Paths to watch with what is below; a tree that is not there yet by the folder that would hold it."""
+        """Paths to watch with what is below, as far as they are there."""
         return {tree for tree in self.trees if tree.exists()}
 
     def minds(self, path: Path) -> bool:
@@ -48,27 +51,38 @@ class Watched:
         )
 
 
-async def changes(watched: Watched) -> AsyncGenerator[set[Path], None]:
-    """Yield the paths that changed, again and again, until cancelled."""
-    found: asyncio.Queue[set[Path]] = asyncio.Queue()
+async def changes(watched: Watched, *, polling: bool = False) -> AsyncGenerator[frozenset[Path], None]:
+    """Yield the paths that changed, again and again; first all of them, since any may have changed before.
+
+    Raises CannotWatch, unless `polling`, which looks again and again by itself.
+    """
+    found: asyncio.Queue[frozenset[Path] | CannotWatch] = asyncio.Queue()
 
     async def follow(paths: Iterable[Path], *, recursive: bool) -> None:
-        async for batch in awatch(
-            *paths, recursive=recursive, watch_filter=None, debounce=DEBOUNCE_MS, step=100, raise_interrupt=False
-        ):
-            if minded := {Path(path) for _, path in batch if watched.minds(Path(path))}:
-                found.put_nowait(minded)
+        watching = awatch(
+            *paths, recursive=recursive, force_polling=polling, watch_filter=None, debounce=DEBOUNCE_MS, step=100
+        )
+        try:
+            async for batch in watching:
+                if minded := frozenset(path for path in (Path(name) for _, name in batch) if watched.minds(path)):
+                    found.put_nowait(minded)
+        except (OSError, RuntimeError) as error:
+            found.put_nowait(CannotWatch(str(error)))
 
     tasks = [
         asyncio.create_task(follow(paths, recursive=recursive))
         for paths, recursive in ((watched.shallow, False), (watched.deep, True))
         if paths
     ]
+    await asyncio.sleep(0)  # they watch from their first step
+    found.put_nowait(watched.files | watched.folders | watched.trees)
     try:
         while True:
-            yield await found.get()
+            next_found = await found.get()
+            if isinstance(next_found, CannotWatch):
+                raise next_found
+            yield next_found
     finally:
         for task in tasks:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
