@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -89,7 +90,10 @@ def failed_exchange(error: Exception, timeout: float) -> Failure:
     """Classify a request without an answer; `timeout` is the limit in seconds under which it ran."""
     if isinstance(error, TimeoutError):
         return Failure("Timeout", f"no answer within {timeout:g} s")
-    return Failure(type(error).__name__, _one_line(str(error)))
+    words = str(error)
+    if isinstance(error, OSError) and error.errno:  # aiohttp's text repeats the address, and has no words for the rest
+        words = os.strerror(error.errno) if error.errno > 0 else error.strerror or words  # below 0: name resolution
+    return Failure(type(error).__name__, _one_line(words))
 
 
 def words_of(body: bytes) -> str:

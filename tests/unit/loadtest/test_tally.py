@@ -1,5 +1,8 @@
 """Failures are told apart by status and words, in bounded number; shares add up."""
 
+import errno
+import socket
+
 import aiohttp
 import pytest
 
@@ -48,6 +51,18 @@ def test_an_exchange_is_a_failure_by_its_class():
     assert failed_exchange(TimeoutError(), 0.5) == Failure("Timeout", "no answer within 0.5 s")
     gone = failed_exchange(aiohttp.ServerDisconnectedError(), 1)
     assert gone == Failure("ServerDisconnectedError", "Server disconnected")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)"), "Connection refused"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (OSError("no number"), "no number"),
+    ],
+)
+def test_an_error_of_the_system_has_the_systems_words(error, words):
+    assert failed_exchange(error, 1).words == words
 
 
 def test_endlessly_different_failures_are_counted_and_not_kept():
