@@ -39,11 +39,13 @@ class Accounts:
         self._wanted: dict[ModelKey, float] = {}
         """Since when each model that has not answered yet is wanted."""
         self._known: frozenset[ModelKey] = frozenset()
-        self._triton_up = False
-        self._triton_seen = False
+        self._losses: int | None = None
 
-    def tell(self, states: Mapping[ModelKey, State], triton_up: bool, now: float) -> None:
-        """Book the time since the last call under each model's state now, and note what has changed."""
+    def tell(self, states: Mapping[ModelKey, State], losses: int | None, now: float) -> None:
+        """Book the time since the last call under each model's state now, and note what has changed.
+
+        `losses` is how often the connection to Triton was lost so far, None while it is down.
+        """
         elapsed, self._now = now - self._now, now
         for model, state in states.items():
             for each, account in self._by_state.items():
@@ -53,10 +55,10 @@ class Accounts:
             self._tell_start(model, state, now, elapsed)
         self._known = frozenset(states)
         self._wanted = {model: since for model, since in self._wanted.items() if model in states}
-        if triton_up and not self._triton_up and self._triton_seen:
-            self._metrics.triton_restarts.inc()
-        self._triton_seen |= triton_up
-        self._triton_up = triton_up
+        if losses is not None:
+            if self._losses is not None and losses > self._losses:
+                self._metrics.triton_restarts.inc()
+            self._losses = losses
 
     def _tell_start(self, model: ModelKey, state: State, now: float, elapsed: float) -> None:
         """Time a start: from the wish to the first answer. A stopped model starts anew, a fallen one does not."""

@@ -38,6 +38,13 @@ class Unauthorized(GatewayError):
     reason = "unauthorized"
 
 
+class Forbidden(GatewayError):
+    """What the protocol knows and a caller may not do here."""
+
+    status = 403
+    reason = "forbidden"
+
+
 class NotFound(GatewayError):
     """No such address."""
 

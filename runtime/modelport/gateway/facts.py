@@ -23,6 +23,7 @@ async def model_facts(operation: Operation, model: LiveModel, version: int | Non
         case Operation.MODEL_CONFIG:
             return await triton.config(model.name, model.resolve(version).version)
         case Operation.MODEL_STATISTICS:
+            model.states(version)  # an unknown version is told as ours, not in Triton's words
             return await triton.statistics(model.name, version)
         case _:
             return None

@@ -134,7 +134,8 @@ class LiveModel:
 
     def view(self, meta: ModelMeta) -> Model:
         """What formats may know."""
-        return Model(self.name, self.spec, self.served.labels, meta)
+        versions = tuple(sorted(number for number, known in self.versions.items() if known.ready))
+        return Model(self.name, self.spec, self.served.labels, meta, versions)
 
     def _unavailable(self, why: str) -> Unavailable:
         return Unavailable(f"model {self.name} cannot answer now: {why}", retry_after=RETRY_AFTER)

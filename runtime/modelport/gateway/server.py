@@ -66,7 +66,7 @@ async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.
         triton = Triton(options.triton)
         stack.push_async_callback(triton.close)
         gateway = Gateway(options, GatewayMetrics(), triton)
-        await stack.enter_async_context(_watching(options, gateway))
+        await stack.enter_async_context(_watching(options, gateway, triton))
 
         app, admin = web.Application(), web.Application()
         for each in (app, admin):
@@ -83,7 +83,7 @@ async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.
 
 
 @contextlib.asynccontextmanager
-async def _watching(options: GatewayOptions, gateway: Gateway) -> AsyncIterator[None]:
+async def _watching(options: GatewayOptions, gateway: Gateway, triton: Triton) -> AsyncIterator[None]:
     """Keep the configuration and the models' states current."""
     accounts = Accounts(gateway.metrics, monotonic())
     config = read_config(options.config)
@@ -95,11 +95,12 @@ async def _watching(options: GatewayOptions, gateway: Gateway) -> AsyncIterator[
             states = {
                 (model.name, model.namespace): State.UP if model.ready else State.DOWN for model in gateway.models
             }
-            accounts.tell(states, gateway.models.triton_up, monotonic())
+            accounts.tell(states, triton.losses if gateway.models.triton_up else None, monotonic())
 
     tasks = [
         asyncio.create_task(_undying(lambda: watch_config(options.config, gateway.apply, config))),
         asyncio.create_task(_undying(lambda: gateway.models.watch(on_look))),
+        asyncio.create_task(_undying(triton.watch_connection)),
     ]
     try:
         yield

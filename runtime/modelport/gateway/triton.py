@@ -49,6 +49,18 @@ class Triton:
         """Take HOST:PORT of the gRPC endpoint; nothing is sent yet. Needs a running event loop."""
         self._channel = grpc.aio.insecure_channel(address, options=[*_UNLIMITED, *_RECONNECT])
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self.losses = 0
+        """Times that the connection was lost; `watch_connection` counts them."""
+
+    async def watch_connection(self) -> None:
+        """Count losses of the connection. Runs until it is cancelled.
+
+        A Triton that is back before anyone has asked it anything is noticed by this alone.
+        """
+        while True:
+            state = self._channel.get_state()
+            await self._channel.wait_for_state_change(state)
+            self.losses += state is grpc.ChannelConnectivity.READY
 
     async def close(self) -> None:
         """End the connection; calls in flight are cancelled."""

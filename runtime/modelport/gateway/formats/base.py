@@ -44,8 +44,7 @@ class Operation(Enum):
     REPOSITORY_INDEX = "repository_index"
     """The models that the caller's key opens; facts: `tuple[tuple[str, VersionState], ...]`."""
     REFUSED = "refused"
-    """Known to the protocol and not offered here (loading models, shared memory …); facts: None. Answered by
-    `describe`, which raises or words the refusal."""
+    """Known to the protocol and not offered here (loading models, shared memory …): `describe` raises why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +93,8 @@ class Model:
     """Class labels: `spec.io.labels`, or the content of `spec.io.labelsFrom`."""
     meta: ModelMeta
     """Of the version that the call resolved to."""
+    versions: tuple[int, ...] = ()
+    """Every version that answers now, ascending."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class OpenInference:
         if call.route is None:
             raise TypeError("a call without a route has nothing to describe")
         if call.route.operation is Operation.REFUSED:
-            return refusals.refuse(call.route)
+            refusals.refuse(call.route)
         return DESCRIBE[call.route.operation](call, model, facts)
 
     def encode_error(self, error: GatewayError, call: Call) -> Reply:

@@ -49,14 +49,15 @@ def model_ready(call: Call, model: Model | None, facts: bool) -> Reply:
 
 
 def model_metadata(call: Call, model: Model | None, facts: Any) -> Reply:
-    """Word what a version takes and gives; `versions` is the one described."""
+    """Word what a version takes and gives; `versions` are those that answer, or the one that the address names."""
     if model is None:
         raise TypeError("a model's metadata is asked of a model")
     meta = model.meta
+    versions = (meta.version,) if "version" in call.params else model.versions
     return _reply(
         {
             "name": model.name,
-            "versions": [str(meta.version)],
+            "versions": [str(version) for version in versions or (meta.version,)],
             "platform": meta.platform,
             "inputs": [_tensor(spec) for spec in meta.inputs.values()],
             "outputs": [_tensor(spec) for spec in meta.outputs.values()],

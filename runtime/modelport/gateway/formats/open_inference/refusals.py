@@ -8,33 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
-from modelport.gateway.codecs import json as codec
-from modelport.gateway.errors import NotFound
-from modelport.gateway.formats.base import Operation, Reply, Route
+from modelport.gateway.errors import Forbidden, GatewayError, NotFound
+from modelport.gateway.formats.base import Operation, Route
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why an address is known and not served."""
 
+    error: type[GatewayError]
     message: str
-    forbidden: bool
-    """The server could and the caller may not, 403; else there is no such thing here, 404."""
 
 
 _MODELS = Refusal(
-    "models are not loaded and unloaded by request: apply, change or delete their PublishedModel", forbidden=True
+    Forbidden, "models are not loaded and unloaded by request: apply, change or delete their PublishedModel"
 )
 _SETTINGS = Refusal(
-    "logging and tracing are not set by request: whoever runs the server sets them for all of its models",
-    forbidden=True,
+    Forbidden, "logging and tracing are not set by request: whoever runs the server sets them for all of its models"
 )
 _SHARED_MEMORY = Refusal(
-    "shared memory is not offered: send and ask for tensors in the body (binary_data_size, binary_data)",
-    forbidden=False,
+    NotFound, "shared memory is not offered: send and ask for tensors in the body (binary_data_size, binary_data)"
 )
-_GENERATE = Refusal("the generate extension is not offered: send tensors to /infer of the same model", forbidden=False)
+_GENERATE = Refusal(NotFound, "the generate extension is not offered: send tensors to /infer of the same model")
 
 _REFUSED: Mapping[tuple[str, str], Refusal] = {
     ("POST", "/v2/repository/models/{name}/load"): _MODELS,
@@ -65,9 +62,7 @@ _REFUSED: Mapping[tuple[str, str], Refusal] = {
 ROUTES: tuple[Route, ...] = tuple(Route(method, path, Operation.REFUSED) for method, path in _REFUSED)
 
 
-def refuse(route: Route) -> Reply:
-    """Word the refusal of an address of `ROUTES`; raise NotFound where it is not offered at all."""
+def refuse(route: Route) -> NoReturn:
+    """Raise the refusal of an address of `ROUTES`."""
     refusal = _REFUSED[route.method, route.path]
-    if not refusal.forbidden:
-        raise NotFound(refusal.message)
-    return Reply(status=403, body=codec.dumps({"error": refusal.message}))
+    raise refusal.error(refusal.message)
