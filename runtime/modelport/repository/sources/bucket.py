@@ -14,7 +14,7 @@ Entry = Mapping[str, Any]
 
 _PART = 8 * 2**20
 """Bytes of one ranged request; while a part is written, the next one is on its way."""
-_PARTS_HELD = 2
+_PARTS_HELD = 3
 
 
 def bucket_path(uri: str) -> str:

@@ -1,4 +1,4 @@
-"""`gs://bucket/key`: Google Cloud Storage, by gcsfs."""
+"""`gs://bucket/key`: Google Cloud Storage, by the part of gcsfs that speaks the JSON API (another speaks gRPC)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
-import gcsfs
 import requests
+from gcsfs.core import GCSFileSystem
 from gcsfs.retry import HttpError
 from google.auth.exceptions import GoogleAuthError
 
@@ -42,7 +42,7 @@ def build_source(uri: str, credentials: Mapping[str, str], limits: FetchLimits) 
 def _build_filesystem(uri: str, credentials: Mapping[str, str], limits: FetchLimits) -> Any:
     stall = limits.stall_seconds
     emulator = credentials.get("STORAGE_EMULATOR_HOST")
-    return gcsfs.GCSFileSystem(
+    return GCSFileSystem(
         token="anon" if emulator else _service_account(uri, credentials),
         access="read_only",
         endpoint_url=emulator,

@@ -128,6 +128,7 @@ class OciSource:
     def _connect(self) -> Registry:
         registry = _Registry(insecure=self._prefix == "http")
         adapter = _PatientAdapter(self._limits.stall_seconds)
+        registry.session.hooks["response"].append(_close_refusal)
         registry.session.max_redirects = self._limits.redirects
         registry.session.mount("https://", adapter)
         registry.session.mount("http://", adapter)
@@ -179,6 +180,12 @@ class _PatientAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         return super().send(request, **{**options, "timeout": options.get("timeout") or self._seconds})
+
+
+def _close_refusal(response: requests.Response, **_: Any) -> None:
+    """Give up the connection of an answer that oras only takes the challenge from."""
+    if response.status_code in (401, 403):
+        response.close()
 
 
 def _is_loopback(registry: str) -> bool:

@@ -1,0 +1,80 @@
+"""Credentials, digests and names: the small pure functions beneath a fetch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from modelport.repository.credentials import (
+    credentials_from_environment,
+    credentials_from_folder,
+    redact,
+    scrub,
+    split_userinfo,
+)
+from modelport.repository.digest import folder_digest, is_digest
+from modelport.repository.paths import Names, UnsafePath
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("s3://models/tableware/", "s3://models/tableware/"),
+        ("https://user:secret@host:8443/a", "https://host:8443/a"),
+        ("https://host/a?X-Amz-Signature=secret", "https://host/a?…"),
+        ("https://host/a#secret", "https://host/a"),
+        ("oci://host/team/model@sha256:12", "oci://host/team/model@sha256:12"),
+        ("hf://team/model@v1/x", "hf://team/model@v1/x"),
+        ("/srv/models/x", "/srv/models/x"),
+    ],
+)
+def test_redacting(uri: str, shown: str) -> None:
+    assert redact(uri) == shown
+
+
+def test_scrubbing_a_library_s_text() -> None:
+    credentials = {"AWS_ACCESS_KEY_ID": "AKIAX", "AWS_SECRET_ACCESS_KEY": "hush!"}
+    text = "key AKIAX with hush! failed at\nhttps://u:p@host/x?sig=hush! again"
+    assert scrub(text, credentials) == "key AKIAX with … failed at https://host/x?… again"
+
+
+def test_userinfo_is_taken_out_and_decoded() -> None:
+    assert split_userinfo("https://u:p%40s@host/x") == ("https://host/x", {"USERNAME": "u", "PASSWORD": "p@s"})
+
+
+def test_from_an_environment_only_what_belongs_to_sources() -> None:
+    environ = {"AWS_REGION": "eu-west-1", "HF_TOKEN": "", "USERNAME": "desktop", "PATH": "/bin"}
+    assert credentials_from_environment(environ) == {"AWS_REGION": "eu-west-1"}
+
+
+def test_from_a_secret_as_kubernetes_mounts_it(tmp_path: Path) -> None:
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "TOKEN").write_text("t0ken\n")
+    (tmp_path / "TOKEN").symlink_to("..data/TOKEN")
+    assert credentials_from_folder(tmp_path) == {"TOKEN": "t0ken"}
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [("sha256:" + "a" * 64, True), ("sha256:" + "A" * 64, False), ("a" * 64, False), ("sha256:12", False)],
+)
+def test_digests(text: str, valid: bool) -> None:
+    assert is_digest(text) is valid
+
+
+def test_a_folder_s_digest_does_not_depend_on_the_order() -> None:
+    one, two = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+    assert folder_digest({"a": one, "b": two}) == folder_digest({"b": two, "a": one})
+    assert folder_digest({"a": one, "b": two}) != folder_digest({"a": two, "b": one})
+
+
+@pytest.mark.parametrize("name", ["", ".", "/a", "../a", "a/../b", "a\\b", "a\x00b", "a\nb", "\udcff", "x" * 256])
+def test_names_that_are_refused(name: str) -> None:
+    with pytest.raises(UnsafePath):
+        Names().add_file(name)
+
+
+@pytest.mark.parametrize("name", ["a", "./a", "a/b c", "é/模型.onnx", "..a", "a..b/c"])
+def test_names_that_are_taken(name: str) -> None:
+    assert Names().add_file(name).parts
