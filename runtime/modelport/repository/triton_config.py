@@ -136,11 +136,12 @@ def build_tensor(tensor: Tensor, *, batched: bool) -> dict[str, Any]:
     """Return the fields of an input or output.
 
     Triton leaves the batch dimension out of `dims` and wants at least one: rows that are single numbers are declared as
-    [1] and reshaped to nothing, so that the model still sees `[batch]`.
+    [1] and reshaped to nothing, so that the model still sees `[batch]`. A single number without a batch can only be
+    declared as [1]; Triton refuses to reshape it.
     """
     dims = tensor.shape[1:] if batched else tensor.shape
     fields = {"name": tensor.name, "data_type": DATA_TYPES[tensor.dtype], "dims": list(dims) or [1]}
-    return fields if dims else {**fields, "reshape": {"shape": []}}
+    return {**fields, "reshape": {"shape": []}} if batched and not dims else fields
 
 
 def _describe(tensor: Tensor, message: Callable[..., Any], *, batched: bool) -> Any:

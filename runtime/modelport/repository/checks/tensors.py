@@ -66,7 +66,7 @@ def declared_tensors_exist(model: Inspected) -> Iterator[Problem]:
             if mine is None:
                 message = f"{kind} '{tensor.name}' is not in the model, which has {names(by_name)}"
                 yield Problem("spec.model.config.pbtxt", message)
-            elif mine.dtype != tensor.dtype or not compatible(mine.shape, tensor.shape):
+            elif mine.dtype != tensor.dtype or not compatible(mine.shape or (1,), tensor.shape):
                 yield Problem("spec.model.config.pbtxt", f"{kind} {tensor} is {mine} in the model")
 
 

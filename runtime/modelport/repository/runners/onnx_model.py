@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,8 @@ class Call:
     @property
     def rows(self) -> int:
         """Rows of the batch; -1 where the inputs disagree, and then the call is run alone to hear why."""
-        rows = {array.shape[0] for array in self.feed.values()}
-        return rows.pop() if len(rows) == 1 else -1
+        rows = {array.shape[:1] for array in self.feed.values()}
+        return rows.pop()[0] if len(rows) == 1 else -1
 
 
 class TritonPythonModel:
@@ -56,14 +56,13 @@ class TritonPythonModel:
         """Load the model; Triton shows the text of what is raised here as the reason why it is not ready."""
         config = json.loads(args["model_config"])
         self.batches = config["max_batch_size"] > 0
-        self.inputs = tuple(tensor["name"] for tensor in config["input"])
-        self.outputs = tuple(tensor["name"] for tensor in config["output"])
         try:
             self.session = ort.InferenceSession(
                 os.fspath(MODEL), session_options(config.get("parameters", {})), providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise pb.TritonModelException(f"onnxruntime {ort.__version__}: {words(error)}") from error
+        self.ranks = {tensor.name: len(tensor.shape) for tensor in self.session.get_inputs()}
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request, in order."""
@@ -71,7 +70,7 @@ class TritonPythonModel:
         groups: dict[tuple[Any, ...], list[tuple[int, Call]]] = {}
         for index, request in enumerate(requests):
             try:
-                call = read(request, self.inputs)
+                call = read(request, self.ranks)
             except BadInput as error:
                 answers[index] = refusal(error)
                 continue
@@ -125,10 +124,12 @@ def session_options(parameters: Mapping[str, Mapping[str, str]]) -> Any:
     return options
 
 
-def read(request: Any, names: Iterable[str]) -> Call:
-    """Take the arrays out of a request; optional inputs may be absent."""
-    tensors = {name: pb.get_input_tensor_by_name(request, name) for name in names}
-    feed = {name: decode(name, tensor.as_numpy()) for name, tensor in tensors.items() if tensor is not None}
+def read(request: Any, ranks: Mapping[str, int]) -> Call:
+    """Take the arrays out of a request; single numbers, which Triton only knows as [1], get their own rank 0 back."""
+    feed = {}
+    for name, rank in ranks.items():
+        array = decode(name, pb.get_input_tensor_by_name(request, name).as_numpy())
+        feed[name] = array.reshape(()) if rank == 0 else array
     return Call(feed, tuple(request.requested_output_names()))
 
 
@@ -156,7 +157,7 @@ def encode(array: Any) -> Any:
 
 def response(outputs: Mapping[str, Any]) -> Any:
     """Word an answer."""
-    return pb.InferenceResponse([pb.Tensor(name, encode(array)) for name, array in outputs.items()])
+    return pb.InferenceResponse([pb.Tensor(name, encode(np.atleast_1d(array))) for name, array in outputs.items()])
 
 
 def refusal(error: Exception) -> Any:

@@ -71,8 +71,8 @@ class Session:
         return [results[name] for name in outputs]
 
 
-def get_input(request: Request, name: str) -> Tensor | None:
-    return Tensor(name, request.inputs[name]) if name in request.inputs else None
+def get_input(request: Request, name: str) -> Tensor:
+    return Tensor(name, request.inputs[name])
 
 
 @pytest.fixture
@@ -95,10 +95,12 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     return module
 
 
-def model(runner: ModuleType, answer: Callable[[dict[str, Array]], dict[str, Array]], *, batch: int = 8) -> Any:
+def model(
+    runner: ModuleType, answer: Callable[[dict[str, Array]], dict[str, Array]], *, batch: int = 8, rank: int = 1
+) -> Any:
     made = runner.TritonPythonModel()
     made.batches = batch > 0
-    made.inputs, made.outputs = ("x", "z"), ("y", "t")
+    made.ranks = {"x": rank}
     made.session = Session(answer)
     return made
 
@@ -198,9 +200,22 @@ def test_a_model_that_cannot_be_loaded_says_why_in_onnxruntimes_words(
 
     monkeypatch.setattr(runner.ort, "InferenceSession", refuse, raising=False)
     monkeypatch.setattr(runner.ort, "SessionOptions", SimpleNamespace, raising=False)
-    config = {"max_batch_size": 8, "input": [{"name": "x"}], "output": [{"name": "y"}], "parameters": {}}
+    config = {"max_batch_size": 8, "parameters": {}}
     with pytest.raises(RuntimeError, match=r"^onnxruntime 0: opset 99 is unknown$"):
         runner.TritonPythonModel().initialize({"model_config": json.dumps(config)})
+
+
+def test_a_single_number_is_one_to_the_model_too(runner: ModuleType) -> None:
+    shapes: list[Any] = []
+
+    def note(feed: dict[str, Array]) -> dict[str, Array]:
+        shapes.append(feed["x"].shape)
+        return {"y": feed["x"] * 2}
+
+    made = model(runner, note, batch=0, rank=0)
+    made.session.run = lambda outputs, feed: list(note(feed).values())
+    assert said(made, Request(x(3))) == [{"y": [6]}]
+    assert shapes == [()]
 
 
 def test_threads_come_from_the_parameters(runner: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

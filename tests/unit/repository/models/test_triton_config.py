@@ -43,7 +43,7 @@ def config(resource: Any, found: ModelSignature, beside: str | None = None) -> A
             """
             name: "m" backend: "onnxruntime" version_policy { all {} }
             input { name: "x" data_type: TYPE_FP32 dims: [1, 3] }
-            output { name: "y" data_type: TYPE_STRING dims: 1 reshape {} }
+            output { name: "y" data_type: TYPE_STRING dims: 1 }
             instance_group { kind: KIND_CPU count: 1 }
             """,
         ),
