@@ -39,6 +39,9 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[GatewayError]], ...] = (
 )
 """Where Triton's code says INTERNAL and its text knows better."""
 
+_REQUEST_ID = re.compile(r"^\[request id: [^\]]*\] ")
+_PATH = re.compile(r"(?<![\w/])/(?:[\w.+-]+/)+[\w.+-]+")
+
 _Answer = TypeVar("_Answer")
 
 
@@ -126,7 +129,8 @@ def _error(code: grpc.StatusCode, details: str) -> GatewayError:
 
 
 def _sentence(details: str) -> str:
-    """Triton's first line, without the Python backend's traceback and without paths of the machine."""
+    """Triton's first line, without its request id, the Python backend's traceback and paths of the machine."""
     text = details.split("\n\nAt:")[0].strip()
+    text = _REQUEST_ID.sub("", text)
     text = text.splitlines()[-1 if text.startswith("Traceback") else 0] if text else "the model failed"
-    return re.sub(r"(?<![\w/])/(?:[\w.+-]+/)+[\w.+-]+", "…", text)[:500]
+    return _PATH.sub("…", text)[:500]
