@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     request.add_argument("--body", metavar="FILE", help="send this file instead of a made request; - is standard input")
     request.add_argument(
-        "--method", metavar="METHOD", type=str.upper, help="HTTP method (default: POST with a body, else GET)"
+        "--method", metavar="METHOD", type=_method, help="HTTP method (default: POST with a body, else GET)"
     )
     request.add_argument(
         "--header",
@@ -91,6 +91,13 @@ def _seconds(text: str) -> float:
     if not found or float(found[1]) == 0:
         raise argparse.ArgumentTypeError(f"expected a time such as 30s, 5m or 500ms, got {text!r}")
     return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+def _method(text: str) -> str:
+    """Read an HTTP method."""
+    if not re.fullmatch(r"[A-Za-z]{1,32}", text):
+        raise argparse.ArgumentTypeError(f"expected an HTTP method such as PUT, got {text!r}")
+    return text.upper()
 
 
 def _header(text: str) -> tuple[str, str]:

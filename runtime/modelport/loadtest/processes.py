@@ -12,6 +12,7 @@ import asyncio
 import multiprocessing
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -44,7 +45,8 @@ async def drive_processes(plan: Plan, processes: int, stop: asyncio.Event, on_pr
         stopped.cancel()
         if not running.done():
             for child in children:
-                child.link.send("stop")
+                with suppress(OSError):  # it has sent its result and is gone
+                    child.link.send("stop")
         whole = Tally()
         for tally in await running:
             whole.merge(tally)

@@ -88,7 +88,8 @@ def parse_url(text: str) -> URL:
     """Read an absolute http or https URL."""
     try:
         url = URL(text)
-    except ValueError as error:
+        (url.host or "").encode("idna")  # what resolving it will do
+    except ValueError as error:  # a UnicodeError is one
         raise UsageError(f"{text!r} is not a URL: {error}") from error
     if url.scheme not in ("http", "https") or not url.host:
         raise UsageError(f"{text!r} is not an http:// or https:// URL with a host")

@@ -91,6 +91,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(words, message, capsys):
         (["half", "-d", "5x"], "expected a time such as 30s, 5m or 500ms, got '5x'"),
         (["half", "-d", "0s"], "expected a time"),
         (["half", "-H", "no colon"], "expected 'NAME: VALUE'"),
+        (["half", "--method", "A B"], "expected an HTTP method such as PUT, got 'A B'"),
         (["half", "-n", "1", "-d", "1s"], "not allowed with"),
         (["half", "--api", "grpc"], "invalid choice"),
         ([], "required: URL|MODEL"),
