@@ -16,7 +16,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -26,7 +25,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from modelport.errors import ModelportError
-from modelport.repository.disk import existing, remove, seal, sync
+from modelport.repository.disk import remove, seal, sync
 from modelport.repository.sources.base import RemoteFile
 
 _DAY = 86_400.0
@@ -105,7 +104,7 @@ class Cache:
                     remove(other)
             try:
                 yield path
-            except OSError:
+            except (OSError, CacheError):
                 remove(home)
                 raise
             remove(home)
@@ -190,8 +189,7 @@ class Cache:
             yield
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                free = shutil.disk_usage(existing(self.folder)).free
-                raise CacheError(f"the cache's disk is full: {self.folder} has {free:,} bytes left") from error
+                raise CacheError(f"the disk of the cache {self.folder} is full") from error
             raise CacheError(f"the cache {self.folder} cannot be written: {error.strerror or error}") from error
 
     def _home(self, digest: str) -> Path:

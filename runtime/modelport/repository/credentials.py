@@ -43,8 +43,18 @@ def credentials_from_folder(folder: Path) -> dict[str, str]:
     }
 
 
+def is_uri(text: str) -> bool:
+    """Whether the text can be taken apart as a URI; brackets and ports are where it fails."""
+    try:
+        return urlsplit(text).port != 0
+    except ValueError:
+        return False
+
+
 def redact(uri: str) -> str:
     """Leave out of a URI what may open something: user information, the query (signatures live there), the fragment."""
+    if not is_uri(uri):
+        return f"{uri.partition(':')[0]}:…"
     parts = urlsplit(uri)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "…" if parts.query else "", ""))

@@ -47,8 +47,3 @@ def remove(path: Path) -> None:
         for folder in (current, *(os.path.join(current, name) for name in folders)):  # noqa: PTH118
             os.chmod(folder, stat.S_IRWXU)  # noqa: PTH101
     shutil.rmtree(path, ignore_errors=True)
-
-
-def existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists."""
-    return next(way for way in (path, *path.parents) if way.exists())

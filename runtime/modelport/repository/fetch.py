@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 
 from modelport.repository.archive import UnsafeArchive, is_archive, unpack
 from modelport.repository.cache import Cache, CacheError, Fetched, Seen
-from modelport.repository.credentials import redact
+from modelport.repository.credentials import is_uri, redact
 from modelport.repository.digest import folder_digest, is_digest
 from modelport.repository.disk import remove
 from modelport.repository.errors import Changed, FetchError, Unreachable
@@ -58,6 +58,8 @@ def fetch(
     """
     if digest is not None and not is_digest(digest):
         raise FetchError(uri, f"cannot be checked: the digest {digest!r} is not sha256: and 64 hexadecimal digits")
+    if not is_uri(uri):
+        raise FetchError(uri, "is not a valid URI")
     try:
         found = cache.find(digest, _file_name(uri)) if digest else None
         if found is None:
@@ -124,9 +126,9 @@ class _Fetch:
                 _reuse(self._cache.find(seen.digest), seen, listing, content)
             files = self._transfer_all(listing, content, staged / "parts")
             digest = self._check_digest(listing, files, staged)
-            found = self._publish(listing, staged, digest)
-        self._cache.remember(self._uri, Seen(digest, tuple(files)))
-        return found
+            ready, folder = self._unpacked(listing, staged)
+            self._cache.remember(self._uri, Seen(digest, tuple(files)))  # void until the object is there
+            return self._cache.publish(ready, digest, folder=folder)
 
     def _transfer_all(self, listing: Listing, content: Path, parts: Path) -> list[RemoteFile]:
         """Download what is missing; return the files with their digests."""
@@ -151,14 +153,11 @@ class _Fetch:
             futures = [pool.submit(bring, index, file) for index, file in enumerate(self._expected(listing))]
             try:
                 return [future.result() for future in futures]
-            except BaseException:
+            except Stopped:
+                errors = (future.exception() for future in futures)
+                raise next(error for error in errors if error and not isinstance(error, Stopped)) from None
+            finally:
                 meter.stop.set()
-                causes = [
-                    error for future in futures if (error := future.exception()) and not isinstance(error, Stopped)
-                ]
-                if causes:
-                    raise causes[0] from None
-                raise
 
     def _expected(self, listing: Listing) -> tuple[RemoteFile, ...]:
         """The files, a single one with the digest that the caller gave."""
@@ -182,20 +181,20 @@ class _Fetch:
             raise FetchError(self._uri, f"has the digest {digest} where {self._digest} was expected")
         return digest
 
-    def _publish(self, listing: Listing, staged: Path, digest: str) -> Fetched:
-        """Make it visible, an archive by its content."""
+    def _unpacked(self, listing: Listing, staged: Path) -> tuple[Path, bool]:
+        """What is to be published and whether it is a folder: what came, or the content of the archive that came."""
         file = staged / "content" / listing.files[0].name
         try:
             if listing.folder or not is_archive(file, file.name):
-                return self._cache.publish(staged, digest, folder=listing.folder)
+                return staged, listing.folder
             unpacked = staged / "unpacked"
             remove(unpacked)
             (unpacked / "content").mkdir(parents=True)
             unpack(file, unpacked / "content", self._limits)
-            return self._cache.publish(unpacked, digest, folder=True)
         except UnsafeArchive as error:
             remove(staged)
             raise FetchError(self._uri, str(error)) from error
+        return unpacked, True
 
 
 def _check_listing(uri: str, listing: Listing, limits: FetchLimits) -> None:

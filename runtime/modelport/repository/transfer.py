@@ -49,13 +49,15 @@ class Meter:
 def transfer(source: Source, file: RemoteFile, target: Path, part: Path, limits: FetchLimits, meter: Meter) -> str:
     """Bring a file to `target` and return its digest; `part` holds what has come until it is whole.
 
-    A target that is there already is whole; a part is continued if the file's tag vouches for it.
+    A target that is there already is whole, and a part is continued, if the file's tag vouches for them.
     """
+    meter.add(0)  # it may have been called off while it waited for its turn
+    if file.tag is None:
+        target.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
     if target.exists():
         meter.add(target.stat().st_size)
         return file_digest(target)
-    if file.tag is None:
-        part.unlink(missing_ok=True)
     with closing(_Part(part, meter)) as received:
         resumed = received.size > 0
         _receive(source, file, received, limits, meter)
