@@ -12,13 +12,13 @@ HALF = ("half", "vision")
 UP, STOPPED, DOWN = State.UP, State.STOPPED, State.DOWN
 
 
-def booked(states: Sequence[State | None], *, triton: Sequence[bool] | None = None) -> dict[str, float]:
+def booked(states: Sequence[State | None], *, triton: Sequence[int | None] | None = None) -> dict[str, float]:
     """What stands in the books after one look every ten seconds; None where the model is not configured."""
     metrics = GatewayMetrics()
     accounts = Accounts(metrics, 100.0)
     for number, state in enumerate(states, start=1):
         seen = {HALF: state} if state is not None else {}
-        accounts.tell(seen, triton[number - 1] if triton else True, 100.0 + 10 * number)
+        accounts.tell(seen, triton[number - 1] if triton else 0, 100.0 + 10 * number)
     text = metrics.render(None)[0].decode()
     return {
         sample.name.removeprefix("modelport_").removeprefix("model_"): sample.value
@@ -68,11 +68,13 @@ def test_starts_are_timed(states: list[State | None], starts: int, seconds: floa
 @pytest.mark.parametrize(
     ("triton", "restarts"),
     [
-        pytest.param([False, False, True], 0, id="the first start is no restart"),
-        pytest.param([True, False, False, True], 1, id="gone and back"),
-        pytest.param([True, False, True, False, True], 2, id="twice"),
-        pytest.param([True, False], 0, id="gone and not back"),
+        pytest.param([None, None, 0], 0, id="the first start is no restart"),
+        pytest.param([None, 3, 3], 0, id="nor are attempts before it"),
+        pytest.param([0, None, None, 1], 1, id="gone and back"),
+        pytest.param([0, None, 1, None, 2], 2, id="twice"),
+        pytest.param([0, 1, 1], 1, id="gone and back between two looks"),
+        pytest.param([0, None], 0, id="gone and not back"),
     ],
 )
-def test_tritons_restarts_are_counted(triton: list[bool], restarts: int) -> None:
+def test_tritons_restarts_are_counted(triton: list[int | None], restarts: int) -> None:
     assert booked([UP] * len(triton), triton=triton)["triton_restarts_total"] == restarts
