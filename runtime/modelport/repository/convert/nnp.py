@@ -17,7 +17,7 @@ def find(path: Path) -> Path:
 
 def command(python: str, source: Path, result: Path) -> list[str]:
     """Return the call of the script in the interpreter that has nnabla."""
-    return [python, str(SCRIPT), str(source), str(result)]
+    return [python, "-I", str(SCRIPT), str(source), str(result)]
 
 
 NNP = Converter(

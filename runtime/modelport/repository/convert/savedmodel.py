@@ -27,7 +27,7 @@ def find(path: Path) -> Path:
 def command(python: str, source: Path, result: Path) -> list[str]:
     """Return the call of tf2onnx, which takes the signature serving_default."""
     flags = ["--saved-model", str(source), "--output", str(result), "--opset", str(OPSET)]
-    return [python, "-m", "tf2onnx.convert", *flags]
+    return [python, "-I", "-m", "tf2onnx.convert", *flags]
 
 
 SAVEDMODEL = Converter(
