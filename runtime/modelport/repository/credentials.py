@@ -18,12 +18,15 @@ ENVIRONMENT_NAMES = (
     "AWS_ENDPOINT_URL",
     "AWS_REGION",
     "GOOGLE_APPLICATION_CREDENTIALS_JSON",
+    "STORAGE_EMULATOR_HOST",
     "HF_TOKEN",
     "HF_ENDPOINT",
 )
 """Taken from a process environment. USERNAME, PASSWORD and TOKEN (http, oci) are not: desktops set the first anyway."""
 
-_PUBLIC_NAMES = frozenset({"AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_REGION", "HF_ENDPOINT", "USERNAME"})
+_PUBLIC_NAMES = frozenset(
+    {"AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_REGION", "STORAGE_EMULATOR_HOST", "HF_ENDPOINT", "USERNAME"}
+)
 """Names whose values may stand in a message: an access key id is how its owner finds the key."""
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
