@@ -21,6 +21,11 @@ from modelport.repository.runners import FOLDER
 Array = Any
 
 
+class SessionOptions(SimpleNamespace):
+    def add_session_config_entry(self, key: str, value: str) -> None:
+        setattr(self, key, value)
+
+
 @dataclass
 class Tensor:
     name: str
@@ -199,7 +204,7 @@ def test_a_model_that_cannot_be_loaded_says_why_in_onnxruntimes_words(
         raise RuntimeError("[ONNXRuntimeError] : 1 : FAIL : opset 99 is unknown")
 
     monkeypatch.setattr(runner.ort, "InferenceSession", refuse, raising=False)
-    monkeypatch.setattr(runner.ort, "SessionOptions", SimpleNamespace, raising=False)
+    monkeypatch.setattr(runner.ort, "SessionOptions", SessionOptions, raising=False)
     config = {"max_batch_size": 8, "parameters": {}}
     with pytest.raises(RuntimeError, match=r"^onnxruntime 0: opset 99 is unknown$"):
         runner.TritonPythonModel().initialize({"model_config": json.dumps(config)})
@@ -219,7 +224,7 @@ def test_a_single_number_is_one_to_the_model_too(runner: ModuleType) -> None:
 
 
 def test_threads_come_from_the_parameters(runner: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner.ort, "SessionOptions", SimpleNamespace, raising=False)
+    monkeypatch.setattr(runner.ort, "SessionOptions", SessionOptions, raising=False)
     monkeypatch.setattr(runner.ort, "ExecutionMode", SimpleNamespace(ORT_PARALLEL="parallel"), raising=False)
     options = runner.session_options(
         {"intra_op_thread_count": {"string_value": "3"}, "execution_mode": {"string_value": "1"}}
