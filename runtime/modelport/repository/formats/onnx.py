@@ -77,6 +77,9 @@ def tensor(file: Path, kind: str, value: onnx.ValueInfoProto) -> Tensor:
     Raises:
         InvalidModel: a value that is no dense tensor, or of an element type that Triton lacks.
     """
+    texts = [value.name, *(dim.dim_param for dim in value.type.tensor_type.shape.dim)]
+    if not all(isinstance(text, str) for text in texts):  # protobuf hands out what is no UTF-8 as bytes
+        raise InvalidModel(f"{file.name}: an {kind}'s name is not UTF-8; the file is damaged")
     what = value.type.WhichOneof("value")
     if what != "tensor_type":
         hint = "; export scikit-learn classifiers with zipmap=False" if what in ("sequence_type", "map_type") else ""

@@ -147,6 +147,12 @@ class TestOnnx:
         with pytest.raises(InvalidModel, match=r"^model\.onnx: not an ONNX model, or cut short \(\d+ bytes\)$"):
             inspect("ONNX", tmp_path)
 
+    def test_a_damaged_name_is_named(self, tmp_path: Path, write_onnx: Any) -> None:
+        file = write_onnx(tmp_path / "model.onnx", "(float[batch] x) => (float[batch] y) { y = Relu(x) }")
+        file.write_bytes(file.read_bytes().replace(b"batch", b"b\xfftch"))
+        with pytest.raises(InvalidModel, match=r"^model\.onnx: an input's name is not UTF-8; the file is damaged$"):
+            inspect("ONNX", tmp_path)
+
     def test_scikit_learns_maps_get_advice(self, tmp_path: Path, write_onnx: Any) -> None:
         write_onnx(
             tmp_path / "m.onnx",
