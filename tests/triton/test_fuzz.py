@@ -11,6 +11,7 @@ import copy
 import gzip
 import json
 import re
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -30,25 +31,54 @@ VALID: Mapping[str, Any] = {
         "inputs": [{"name": "x", "shape": [3], "datatype": "FP32", "data": [1.0, 2.0, 5.0]}],
         "outputs": [{"name": "y"}],
     },
+    "/v1/models/saved_model_half_plus_three:regress": {
+        "signature_name": "tensorflow/serving/regress",
+        "context": {},
+        "examples": [{"x": 1.0}, {"x": [2.0]}],
+    },
+    "/v1/models/ripeness/labels/canary:classify": {
+        "signature_name": "classify",
+        "context": {"colour": 0.9},
+        "examples": [{"firmness": 0.2}, {"firmness": 0.8}],
+    },
+    "/v1/models/echo:predict": {"inputs": {"text": ["hello", {"b64": "aGVsbG8="}]}},
+    "/v2/models/echo/infer": {
+        "inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": ["hello", ""]}],
+        "outputs": [{"name": "echo", "parameters": {"binary_data": False}}],
+    },
 }
+"""A right request for each way to ask: both formats, numbers and strings, every verb."""
 INTERNALS = re.compile(r"Traceback|\.py\b|/(?:etc|home|opt|proc|root|tmp|usr|var|work)/|site-packages|0x[0-9a-f]{8}")
 """What a message shows of the inside only by mistake."""
 
-FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 
 Post = Callable[..., requests.Response]
 
 
 @pytest.fixture(scope="module")
 def post(served) -> Iterator[Post]:
-    """Send bytes as they are, with the key, over connections that are kept."""
+    """Send bytes as they are, with the model's key, over connections that are kept."""
     with requests.Session() as session:
-        session.headers = {"x-api-key": served.keys["half_plus_two"]}
 
         def send(path: str, body: bytes, headers: Mapping[str, str] | None = None) -> requests.Response:
-            return session.post(served.url + path, data=body, headers=headers, timeout=30)
+            key = served.keys.get(re.split("[/:]", path)[3], "none is asked")
+            sent = {"x-api-key": key, **(headers or {})}
+            while (answer := session.post(served.url + path, data=body, headers=sent, timeout=30)).status_code == 429:
+                time.sleep(0.05)  # the example's rate limit, which is not what is tested here
+            return answer
 
         yield send
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _every_model_answers_as_before(post: Post) -> Iterator[None]:
+    before = {path: post(path, encoded(request)) for path, request in VALID.items()}
+    for answer in before.values():
+        check(answer, 200)
+    yield
+    for path, request in VALID.items():
+        assert post(path, encoded(request)).content == before[path].content
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +122,9 @@ VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS,
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(TEXTS | st.sampled_from(["b64", "x", "inputs", "instances", "data"]), inner, max_size=4)
+        | st.dictionaries(
+            TEXTS | st.sampled_from(["b64", "x", "text", "inputs", "instances", "data"]), inner, max_size=4
+        )
     ),
     max_leaves=12,
 )
@@ -111,11 +143,11 @@ def replaced(draw: st.DrawFn, valid: Any) -> Any:
     """A valid request with one or two of its values replaced, left out, or joined by others."""
     request = copy.deepcopy(valid)
     for _ in range(draw(st.integers(1, 2))):
-        container, key = draw(st.sampled_from([*places(request)] or [(request, "x")]))
+        container, key = draw(st.sampled_from([*places(request), (request, "x")]))
         change = draw(st.sampled_from(["replace", "remove", "add"]))
         if change == "replace":
             container[key] = draw(VALUES)
-        elif change == "remove":
+        elif change == "remove" and key in (container if isinstance(container, dict) else range(len(container))):
             del container[key]
         elif isinstance(container, dict):
             container[draw(TEXTS)] = draw(VALUES)
@@ -258,7 +290,7 @@ BODIES: Mapping[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("path", VALID)
+@pytest.mark.parametrize("path", [PREDICT, INFER])
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_bodies_that_cannot_be_meant_so(post: Post, path: str, body: bytes) -> None:
     check(post(path, body), *range(400, 500))
@@ -275,6 +307,6 @@ def test_a_byte_order_mark_is_no_error(post: Post) -> None:
     check(post(PREDICT, b"\xef\xbb\xbf" + RIGHT), 200)
 
 
-@pytest.mark.parametrize("path", VALID)
+@pytest.mark.parametrize("path", [PREDICT, INFER])
 def test_the_largest_body_is_refused_before_it_is_read(post: Post, path: str) -> None:
     check(post(path, b" " * (64 * MEBIBYTE + 1)), 413)
