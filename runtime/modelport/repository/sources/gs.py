@@ -14,7 +14,7 @@ from gcsfs.retry import HttpError
 from google.auth.exceptions import GoogleAuthError
 
 from modelport.repository.credentials import scrub
-from modelport.repository.errors import FetchError, Unreachable
+from modelport.repository.errors import FetchError, Unreachable, root_cause
 from modelport.repository.limits import FetchLimits
 from modelport.repository.sources.bucket import BucketSource, Entry
 
@@ -79,5 +79,5 @@ def _word(uri: str, error: Exception, credentials: Mapping[str, str]) -> FetchEr
     if isinstance(error, OSError) and str(error).startswith("Forbidden"):
         return FetchError(uri, f"answered 403 {text}")
     if isinstance(error, _CONNECTION):
-        return Unreachable(uri, f"does not answer: {text or type(error).__name__}")
+        return Unreachable(uri, f"does not answer: {root_cause(error) or text or type(error).__name__}")
     return FetchError(uri, f"cannot be read: {text or type(error).__name__}")

@@ -16,7 +16,7 @@ from huggingface_hub import HfApi, get_token, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from modelport.repository.credentials import scrub
-from modelport.repository.errors import FetchError, Unreachable
+from modelport.repository.errors import FetchError, Unreachable, root_cause
 from modelport.repository.limits import FetchLimits
 from modelport.repository.sources.base import Listing, RemoteFile, Stream
 from modelport.repository.sources.http import authorization, read_url
@@ -85,7 +85,7 @@ class HubSource:
                 f"answered {status}: {scrub(error.server_message or error.response.reason_phrase, self._credentials)}"
             )
             return (Unreachable if status >= 500 or status in (408, 429) else FetchError)(self._uri, problem)
-        text = scrub(str(error), self._credentials) or type(error).__name__
+        text = root_cause(error) or scrub(str(error), self._credentials) or type(error).__name__
         if isinstance(error, ValueError):
             return FetchError(self._uri, f"cannot be read: {text}")
         return Unreachable(self._uri, f"does not answer: {text}")

@@ -6,7 +6,6 @@ the same bytes sends all of the new ones instead of a wrong tail.
 
 from __future__ import annotations
 
-import os
 import re
 from base64 import b64encode
 from collections.abc import Coroutine, Iterator, Mapping
@@ -20,7 +19,7 @@ from fsspec.asyn import get_loop, sync
 from yarl import URL
 
 from modelport.repository.credentials import redact, scrub, split_userinfo
-from modelport.repository.errors import Changed, FetchError, Unreachable
+from modelport.repository.errors import Changed, FetchError, Unreachable, root_cause
 from modelport.repository.limits import FetchLimits
 from modelport.repository.sources.base import CHUNK, Listing, RemoteFile, Stream
 
@@ -70,8 +69,8 @@ class HttpSource:
 
     @contextmanager
     def open(self, file: RemoteFile, offset: int) -> Iterator[Stream]:
-        """Read from `offset`, or from the start where the server cannot do otherwise."""
-        with read_url(self._url, offset, file.tag, self._headers, self._limits) as stream:
+        """Read from `offset`; from the start where the server cannot do otherwise, or cannot say if it changed."""
+        with read_url(self._url, offset if file.tag else 0, file.tag, self._headers, self._limits) as stream:
             yield stream
 
 
@@ -134,22 +133,19 @@ def _wait(url: str, work: Coroutine[Any, Any, T]) -> T:
     except aiohttp.TooManyRedirects as error:
         raise FetchError(url, f"redirects without end: {len(error.history)} times") from error
     except aiohttp.ClientSSLError as error:
-        raise FetchError(url, f"has no certificate that this machine trusts: {scrub(str(error), {})}") from error
+        raise FetchError(url, f"cannot be spoken to by TLS: {root_cause(error)}") from error
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
         raise FetchError(url, f"is or leads to an address that is no http URL: {redact(str(error))}") from error
     except TimeoutError as error:
         raise Unreachable(url, "stopped sending: no byte came within the time limit") from error
     except aiohttp.ClientConnectorError as error:
-        raise Unreachable(url, f"cannot be connected to: {_cause(error.os_error)}") from error
+        raise Unreachable(url, f"cannot be connected to: {root_cause(error.os_error)}") from error
     except aiohttp.ClientPayloadError as error:
         raise Unreachable(url, "broke off before the end") from error
     except aiohttp.ClientError as error:
-        raise Unreachable(url, f"did not answer as HTTP: {scrub(str(error), {}) or type(error).__name__}") from error
-
-
-def _cause(error: OSError) -> str:
-    """The system's words, such as "Connection refused", without the address."""
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror or error)
+        raise Unreachable(
+            url, f"did not answer: {root_cause(error) or scrub(str(error), {}) or type(error).__name__}"
+        ) from error
 
 
 def _chunks(url: str, response: aiohttp.ClientResponse) -> Iterator[bytes]:

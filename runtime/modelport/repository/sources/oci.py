@@ -24,7 +24,7 @@ from oras.provider import Registry
 from requests.adapters import HTTPAdapter
 
 from modelport.repository.credentials import scrub
-from modelport.repository.errors import FetchError, Unreachable
+from modelport.repository.errors import FetchError, Unreachable, root_cause
 from modelport.repository.limits import FetchLimits
 from modelport.repository.sources.base import CHUNK, Listing, RemoteFile, Stream
 
@@ -155,11 +155,11 @@ class OciSource:
         raise (Unreachable if status >= 500 or status in (408, 429) else FetchError)(self._uri, problem)
 
     def _word(self, error: Exception) -> FetchError:
-        text = scrub(str(error), self._credentials) or type(error).__name__
+        text = root_cause(error) or scrub(str(error), self._credentials) or type(error).__name__
         if isinstance(error, requests.TooManyRedirects):
             return FetchError(self._uri, "redirects without end")
         if isinstance(error, requests.exceptions.SSLError):
-            return FetchError(self._uri, f"has no certificate that this machine trusts: {text}")
+            return FetchError(self._uri, f"cannot be spoken to by TLS: {text}")
         if isinstance(error, requests.RequestException):
             return Unreachable(self._uri, f"does not answer, or not to the end: {text}")
         return FetchError(self._uri, f"answered 401, and none of the credentials opens it: {text}")

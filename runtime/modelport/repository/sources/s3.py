@@ -10,7 +10,7 @@ import s3fs
 from botocore import exceptions as boto
 
 from modelport.repository.credentials import scrub
-from modelport.repository.errors import Changed, FetchError, Unreachable
+from modelport.repository.errors import Changed, FetchError, Unreachable, root_cause
 from modelport.repository.limits import FetchLimits
 from modelport.repository.sources.bucket import BucketSource, Entry
 
@@ -71,7 +71,7 @@ def _word(uri: str, error: Exception, credentials: Mapping[str, str]) -> FetchEr
         return FetchError(uri, "answered 404: there is no such object, and none below it")
     text = scrub(str(error), credentials)
     if isinstance(error, _CONNECTION):
-        return Unreachable(uri, f"does not answer: {text or type(error).__name__}")
+        return Unreachable(uri, f"does not answer: {root_cause(error) or text or type(error).__name__}")
     return FetchError(uri, f"cannot be read: {text or type(error).__name__}")
 
 

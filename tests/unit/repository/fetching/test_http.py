@@ -61,9 +61,7 @@ def test_a_file_without_a_validator_is_never_taken_for_unchanged(web: Any, cache
             {"cuts": [9, 9, 9, 9, 9]}, [0, 9, 18, 27, 36, 45], id="every attempt that brings something counts anew"
         ),
         pytest.param({"cuts": [100_000], "ranges": False}, [0, 0], id="a server without ranges starts anew"),
-        pytest.param(
-            {"cuts": [100_000], "etag": None}, [0, 100_000], id="a server without a validator is continued at once"
-        ),
+        pytest.param({"cuts": [100_000], "etag": None}, [0, 0], id="a server without a validator starts anew"),
     ],
 )
 def test_a_server_that_breaks_off(
@@ -174,6 +172,11 @@ def test_a_server_that_stalls_is_given_up(web: Any, cache: Cache, limits: FetchL
 def test_nobody_listens(cache: Cache, limits: FetchLimits) -> None:
     with pytest.raises(Unreachable, match="cannot be connected to: Connection refused"):
         fetch("http://127.0.0.1:1/model.onnx", cache=cache, limits=limits)
+
+
+def test_nobody_speaks_tls(web: Any, cache: Cache, limits: FetchLimits) -> None:
+    with pytest.raises(FetchError, match=r"cannot be spoken to by TLS: [A-Z_]+$"):
+        fetch(web.url.replace("http:", "https:"), cache=cache, limits=limits)
 
 
 def test_without_the_server_the_last_copy_is_used(web: Any, cache: Cache, limits: FetchLimits) -> None:

@@ -198,7 +198,7 @@ def test_without_credentials_the_request_goes_unsigned(
 
 
 def test_nobody_listens(credentials: dict[str, str], cache: Cache, limits: FetchLimits) -> None:
-    with pytest.raises(Unreachable, match="does not answer: Could not connect"):
+    with pytest.raises(Unreachable, match="does not answer: Connection refused"):
         fetch(
             "s3://models/x/",
             cache=cache,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import ssl
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from modelport.repository.credentials import (
     split_userinfo,
 )
 from modelport.repository.digest import folder_digest, is_digest
+from modelport.repository.errors import root_cause
 from modelport.repository.paths import Names, UnsafePath
 
 
@@ -53,6 +56,16 @@ def test_from_a_secret_as_kubernetes_mounts_it(tmp_path: Path) -> None:
     (tmp_path / "..data" / "TOKEN").write_text("t0ken\n")
     (tmp_path / "TOKEN").symlink_to("..data/TOKEN")
     assert credentials_from_folder(tmp_path) == {"TOKEN": "t0ken"}
+
+
+def test_the_cause_of_an_error_is_what_the_system_said() -> None:
+    distrusted = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    distrusted.verify_message = "self-signed certificate"
+    wrapped = RuntimeError("five lines of a library")
+    wrapped.__cause__ = distrusted
+    assert root_cause(wrapped) == "self-signed certificate"
+    assert root_cause(ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed")) == "Connection refused"
+    assert root_cause(RuntimeError("no system below")) == ""
 
 
 @pytest.mark.parametrize(
