@@ -24,15 +24,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from modelport.errors import ModelportError
 from modelport.repository.disk import remove, seal, sync
+from modelport.repository.errors import CacheError
 from modelport.repository.sources.base import RemoteFile
 
 _DAY = 86_400.0
-
-
-class CacheError(ModelportError):
-    """A cache that cannot take what is to be stored."""
 
 
 @dataclass(frozen=True, slots=True)
