@@ -13,8 +13,8 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
-from modelport.gateway.gpu_metrics import GPU, Nvml
-from modelport.gateway.metric_table import CPU_LIMIT, DECLARED, MEMORY_LIMIT, STAGES, Kind
+from modelport.gateway.metrics.gpu import GPU, Nvml
+from modelport.gateway.metrics.table import CPU_LIMIT, DECLARED, MEMORY_LIMIT, STAGES, Kind
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0, text/plain; q=0.5"}
 HALF = {"model": "half_plus_two", "namespace": "default"}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import aiohttp
 
-from modelport.gateway import metric_table as table
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions
-from modelport.gateway.gpu_metrics import GPU, Nvml, gpu_reader
-from modelport.gateway.metric_table import Reading
-from modelport.gateway.system_metrics import USAGE, usage_reader
-from modelport.gateway.triton_metrics import fetch_triton_metrics
+from modelport.gateway.metrics import table
+from modelport.gateway.metrics.gpu import GPU, Nvml, gpu_reader
+from modelport.gateway.metrics.system import USAGE, usage_reader
+from modelport.gateway.metrics.table import Reading
+from modelport.gateway.metrics.triton import fetch_triton_metrics
 
 
 class Exposition:

@@ -17,13 +17,13 @@ import aiohttp
 from aiohttp import web
 
 from modelport.errors import ModelportError
-from modelport.gateway.accounts import Accounts, State
 from modelport.gateway.admin import add_metrics_route, add_public_routes
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, read_config, watch_config
 from modelport.gateway.exposition import Exposition
 from modelport.gateway.malformed import hold_back_malformed
 from modelport.gateway.metrics import GatewayMetrics
+from modelport.gateway.metrics.accounts import Accounts, State
 from modelport.gateway.triton import Triton
 
 log = logging.getLogger(__name__)

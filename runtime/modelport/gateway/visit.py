@@ -56,7 +56,7 @@ class Visit:
         self.received = 0
         """Bytes of the body as they came."""
         self.seconds: dict[str, float] = {}
-        """By stage; see `metric_table.STAGES`."""
+        """By stage; see `metrics.table.STAGES`."""
         self.trip = Trip()
 
     @property

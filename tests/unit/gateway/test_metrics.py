@@ -9,11 +9,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
-from modelport.gateway import metric_table as table
 from modelport.gateway.errors import GatewayError
-from modelport.gateway.metric_page import LABELS, STATISTICS, build_page
-from modelport.gateway.metric_table import DECLARED, Declared, Kind, Reading
-from modelport.gateway.metrics import MULTIPROCESS_DIR, OPENMETRICS, PROMETHEUS, GatewayMetrics, forget_worker
+from modelport.gateway.metrics import MULTIPROCESS_DIR, GatewayMetrics, forget_worker
+from modelport.gateway.metrics.instruments import OPENMETRICS, PROMETHEUS, table
+from modelport.gateway.metrics.page import LABELS, STATISTICS, build_page
+from modelport.gateway.metrics.table import DECLARED, Declared, Kind, Reading
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from modelport.gateway.accounts import Accounts, State
 from modelport.gateway.metrics import GatewayMetrics
+from modelport.gateway.metrics.accounts import Accounts, State
 
 HALF = ("half", "vision")
 UP, STOPPED, DOWN = State.UP, State.STOPPED, State.DOWN

@@ -12,10 +12,10 @@ import pynvml
 import pytest
 
 from modelport.gateway import gpu_metrics
-from modelport.gateway import metric_table as table
-from modelport.gateway.gpu_metrics import Nvml, gpu_reader
-from modelport.gateway.metric_table import Reading
-from modelport.gateway.system_metrics import ProcessTree, usage_reader
+from modelport.gateway.metrics import table
+from modelport.gateway.metrics.gpu import Nvml, gpu_reader
+from modelport.gateway.metrics.system import ProcessTree, usage_reader
+from modelport.gateway.metrics.table import Reading
 
 V2 = {
     "cpu.stat": "usage_usec 2500000\nuser_usec 2000000\nsystem_usec 500000\n",

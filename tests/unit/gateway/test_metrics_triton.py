@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pro
 
 from modelport.gateway import triton_metrics as module
 from modelport.gateway.metrics import GatewayMetrics
-from modelport.gateway.triton_metrics import as_openmetrics, fetch_triton_metrics
+from modelport.gateway.metrics.triton import as_openmetrics, fetch_triton_metrics
 
 TRITON = """\
 # HELP nv_inference_request_success Number of successful inference requests, all batch sizes

@@ -1,7 +1,7 @@
 """The gateway's metrics: what requests count into, and what a scrape is answered with.
 
 A request looks up its `ModelMetrics` once and makes a few calls on it; anything that can be read at the moment of a
-scrape (CPU, GPU, readiness) is given to `observe` as a function instead. `metric_table.py` names all of them;
+scrape (CPU, GPU, readiness) is given to `observe` as a function instead. `table.py` names all of them;
 `python -m modelport.gateway.metrics` prints `docs/reference/metrics.md`.
 
 With several worker processes every counter lies in files that all of them share (prometheus_client's multiprocess
@@ -12,7 +12,6 @@ folder before anything imports prometheus_client. Exemplars exist only without i
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar, cast
 
@@ -23,9 +22,9 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_text
 from prometheus_client.registry import Collector
 
-from modelport.gateway import metric_table as table
-from modelport.gateway.metric_table import Declared, Kind, Reading
-from modelport.gateway.triton_metrics import as_openmetrics
+from modelport.gateway.metrics import table
+from modelport.gateway.metrics.table import Declared, Kind, Reading
+from modelport.gateway.metrics.triton import as_openmetrics
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -107,7 +106,7 @@ class ModelMetrics:
 
 
 class GatewayMetrics:
-    """All metrics of one process. Attributes are instruments; what they count is said in `metric_table.py`."""
+    """All metrics of one process. Attributes are instruments; what they count is said in `table.py`."""
 
     def __init__(self) -> None:
         """Make the instruments, in files shared between processes if MULTIPROCESS_DIR is set, else in memory."""
@@ -217,9 +216,3 @@ def _histogram(declared: Declared, registry: CollectorRegistry) -> Histogram:
 def _family(declared: Declared) -> CounterMetricFamily | GaugeMetricFamily:
     family = CounterMetricFamily if declared.kind is Kind.COUNTER else GaugeMetricFamily
     return family(declared.name, declared.help, labels=declared.labels)
-
-
-if __name__ == "__main__":
-    from modelport.gateway.metric_page import build_page
-
-    sys.stdout.write(build_page())

@@ -1,6 +1,6 @@
 """Every metric of the gateway, in one table.
 
-`metrics.py` makes instruments of the rows, `system_metrics.py` and the app fill those that are read at a scrape, and
+`metrics.py` makes instruments of the rows, `system.py` and the app fill those that are read at a scrape, and
 `docs/reference/metrics.md` is printed from them. Names follow Prometheus: base units, `_total` on counters.
 """
 

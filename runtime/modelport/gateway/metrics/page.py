@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from modelport.gateway import metric_table as table
-from modelport.gateway.metric_table import DECLARED, STAGES, Declared
+from modelport.gateway.metrics import table
+from modelport.gateway.metrics.table import DECLARED, STAGES, Declared
 
 INTRODUCTION = """\
 # Metrics

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from modelport.gateway import metric_table as table
-from modelport.gateway.metric_table import Declared, Reading
+from modelport.gateway.metrics import table
+from modelport.gateway.metrics.table import Declared, Reading
 
 log = logging.getLogger(__name__)
 

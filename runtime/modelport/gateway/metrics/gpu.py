@@ -16,8 +16,8 @@ from typing import Any
 import pynvml
 from prometheus_client.parser import text_string_to_metric_families
 
-from modelport.gateway import metric_table as table
-from modelport.gateway.metric_table import Declared, Reading
+from modelport.gateway.metrics import table
+from modelport.gateway.metrics.table import Declared, Reading
 
 log = logging.getLogger(__name__)
 

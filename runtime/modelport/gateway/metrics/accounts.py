@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from modelport.gateway.metrics import GatewayMetrics
+from modelport.gateway.metrics.instruments import GatewayMetrics
 
 ModelKey = tuple[str, str]
 """A model's name and namespace."""
