@@ -3,6 +3,7 @@
 FetchError             the source refused, lied or broke off for good
 ├── Unreachable        nobody answered, or not to the end; another attempt may succeed
 └── Changed            the source was changed while it was read; a new listing may succeed
+CacheError             the disk is full or cannot be written
 InvalidModel           the files are there and cannot be served
 """
 
@@ -31,6 +32,10 @@ class Unreachable(FetchError):
 
 class Changed(FetchError):
     """What came is not what was listed: somebody writes there at this moment."""
+
+
+class CacheError(ModelportError):
+    """A cache that cannot take what is to be stored; `fetch` raises it as a FetchError."""
 
 
 class InvalidModel(ModelportError):

@@ -22,11 +22,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from modelport.repository.archive import UnsafeArchive, is_archive, unpack
-from modelport.repository.cache import Cache, CacheError, Fetched, Seen
+from modelport.repository.cache import Cache, Fetched, Seen
 from modelport.repository.credentials import is_uri, redact
 from modelport.repository.digest import folder_digest, is_digest
 from modelport.repository.disk import remove
-from modelport.repository.errors import Changed, FetchError, Unreachable
+from modelport.repository.errors import CacheError, Changed, FetchError, Unreachable
 from modelport.repository.limits import FetchLimits
 from modelport.repository.paths import Names, UnsafePath
 from modelport.repository.progress import Progress, silent
