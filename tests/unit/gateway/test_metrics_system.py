@@ -11,8 +11,7 @@ from typing import Any
 import pynvml
 import pytest
 
-from modelport.gateway import gpu_metrics
-from modelport.gateway.metrics import table
+from modelport.gateway.metrics import gpu, table
 from modelport.gateway.metrics.gpu import Nvml, gpu_reader
 from modelport.gateway.metrics.system import ProcessTree, usage_reader
 from modelport.gateway.metrics.table import Reading
@@ -129,7 +128,7 @@ def fake_nvml(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> None:
         "nvmlDeviceGetPowerUsage": lambda handle: 70500,
     }
     for name, function in (fakes | functions).items():
-        monkeypatch.setattr(gpu_metrics.pynvml, name, function)
+        monkeypatch.setattr(gpu.pynvml, name, function)
 
 
 def test_nvml_tells_each_device_what_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ from aiohttp.test_utils import TestServer
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_prometheus
 
-from modelport.gateway import triton_metrics as module
 from modelport.gateway.metrics import GatewayMetrics
+from modelport.gateway.metrics import triton as module
 from modelport.gateway.metrics.triton import as_openmetrics, fetch_triton_metrics
 
 TRITON = """\
