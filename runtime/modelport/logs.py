@@ -16,6 +16,9 @@ import orjson
 LEVELS: Final = ("debug", "info", "warning", "error")
 """What `--log-level` takes, from the most to the least talkative."""
 
+OURS: Final = ("modelport", "triton")
+"""Loggers that follow `--log-level`, with all below them."""
+
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 """What every record has anyway; the rest came by `extra`."""
 
@@ -57,10 +60,16 @@ FORMATTERS: Final[dict[str, type[logging.Formatter]]] = {"text": TextFormatter, 
 
 
 def configure(log_format: str = "text", level: str = "info", stream: TextIO | None = None) -> None:
-    """Send every logger's records of `level` and above to `stream` (stderr), replacing whatever was set up before."""
+    """Send our loggers' records of `level` and above to `stream` (stderr), replacing whatever was set up before.
+
+    Of libraries only warnings are shown: their details tell a reader of our logs nothing.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(FORMATTERS[log_format]())
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    wanted = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(handlers=[handler], level=max(wanted, logging.WARNING), force=True)
+    for name in OURS:
+        logging.getLogger(name).setLevel(wanted)
 
 
 def _timestamp(record: logging.LogRecord) -> str:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,10 +91,11 @@ class Server:
             time.sleep(0.05)
         pytest.fail(f"did not come true within {seconds} s; the server logged:\n{self.err[-4000:]}")
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal and return the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
+    def stop(self, *numbers: signal.Signals) -> int:
+        """Send SIGTERM, or these, and return the exit code."""
+        for number in numbers or (signal.SIGTERM,):
+            if self.process.poll() is None:
+                self.process.send_signal(number)
         return self.process.wait(STOP_SECONDS)
 
 
@@ -146,31 +148,36 @@ def launch(folder: Path, arguments: tuple[object, ...]) -> Server:
 
 
 @pytest.fixture(scope="session")
-def served(triton: TritonInstallation, examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def serving(
+    triton: TritonInstallation, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., AbstractContextManager[Server]]:
+    """A context in which a folder of manifests is served, copied so that a test may change it."""
+
+    @contextmanager
+    def serve(manifests: Path, *arguments: object) -> Iterator[Server]:
+        folder = tmp_path_factory.mktemp("server")
+        shutil.copytree(manifests, folder / "manifests")
+        server = launch(folder, arguments)
+        try:
+            yield server
+        finally:
+            server.stop(signal.SIGTERM, signal.SIGINT)  # the second one does not wait
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def served(serving: Callable[..., AbstractContextManager[Server]], examples: Path) -> Iterator[Server]:
     """All sample models, served for the whole run: `url`, `metrics_url`, `keys` by model."""
-    folder = tmp_path_factory.mktemp("served")
-    (folder / "manifests").symlink_to(examples)
-    server = launch(folder, ())
-    yield server
-    server.stop()
+    with serving(examples) as server:
+        yield server
 
 
 @pytest.fixture
-def start_server(triton: TritonInstallation, tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Serve a folder of manifests, copied so that a test may change it, until the test ends."""
-    servers: list[Server] = []
-
-    def start(manifests: Path | None = None, *arguments: object) -> Server:
-        folder = tmp_path / f"server-{len(servers)}"
-        if manifests is not None:
-            shutil.copytree(manifests, folder / "manifests")
-        servers.append(launch(folder, arguments))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
-        server.process.wait()
+def start_server(serving: Callable[..., AbstractContextManager[Server]]) -> Iterator[Callable[..., Server]]:
+    """Serve a folder of manifests until the test ends."""
+    with ExitStack() as stack:
+        yield lambda manifests, *arguments: stack.enter_context(serving(manifests, *arguments))
 
 
 SLEEPER = """
@@ -195,16 +202,17 @@ class TritonPythonModel:
 """
 
 
-@pytest.fixture
-def two_models(examples: Path, tmp_path: Path) -> Path:
-    """Manifests of half_plus_two, and of sleeper, which takes as many seconds as it is told."""
-    folder = tmp_path / "two-models"
-    shutil.copytree(examples / "models" / "half_plus_two", folder / "models" / "half_plus_two")
-    shutil.copy(examples / "1-half-plus-two.yaml", folder)
-    (folder / "models" / "sleeper").mkdir()
-    (folder / "models" / "sleeper" / "model.py").write_text(SLEEPER)
-    (folder / "sleeper.yaml").write_text(
-        """\
+@pytest.fixture(scope="session")
+def write_two_models(examples: Path) -> Callable[[Path], Path]:
+    """Write manifests of half_plus_two, and of sleeper, which takes as many seconds as it is told."""
+
+    def write(folder: Path) -> Path:
+        shutil.copytree(examples / "models" / "half_plus_two", folder / "models" / "half_plus_two")
+        shutil.copy(examples / "1-half-plus-two.yaml", folder)
+        (folder / "models" / "sleeper").mkdir()
+        (folder / "models" / "sleeper" / "model.py").write_text(SLEEPER)
+        (folder / "sleeper.yaml").write_text(
+            """\
 apiVersion: modelport.io/v1alpha1
 kind: PublishedModel
 metadata: {name: sleeper}
@@ -212,5 +220,13 @@ spec:
   model: {format: Python, source: {uri: "file:models/sleeper"}}
   apis: [tensorflow-serving]
 """
-    )
-    return folder
+        )
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def two_models(write_two_models: Callable[[Path], Path], tmp_path: Path) -> Path:
+    """Such manifests, for one test."""
+    return write_two_models(tmp_path / "two-models")

@@ -10,6 +10,8 @@ from modelport.api.names import GATEWAY_PORT, METRICS_PORT
 from modelport.local.errors import ServeError, UsageError
 from modelport.local.state import DEFAULT as DEFAULT_STATE
 
+CONNECT_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
@@ -67,3 +69,12 @@ def parse_address(text: str, option: str) -> str:
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise UsageError(f"{option} {text}: expected HOST:PORT, the gRPC address of a Triton, such as 127.0.0.1:8001")
     return text
+
+
+def refuse_unreachable(address: str, option: str) -> None:
+    """Raise ServeError if nobody listens at `HOST:PORT`."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ServeError(f"{option} {address}: cannot be reached: {error.strerror or error}") from error

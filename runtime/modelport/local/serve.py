@@ -22,7 +22,7 @@ from modelport.local.editing import follow_edits
 from modelport.local.healing import SLOW_SECONDS, Healer
 from modelport.local.keybook import KeyBook
 from modelport.local.manifests import Catalogue, Manifest
-from modelport.local.options import ServeOptions, free_port, parse_address
+from modelport.local.options import ServeOptions, free_port, parse_address, refuse_unreachable
 from modelport.local.process import Supervised
 from modelport.local.processes import build_gateway_command, gateway_ready, running, triton_live
 from modelport.local.publisher import Publisher
@@ -110,6 +110,7 @@ async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals)
             )
         else:
             address, metrics = parse_address(options.triton, "--triton"), None
+            await in_thread(partial(refuse_unreachable, address, "--triton"))
             publisher = Publisher(state, None, options.secrets, display)
             await publisher.publish_all(manifests, {})
         gateway = Supervised(build_gateway_command(options, state, ports, address, metrics))

@@ -182,12 +182,12 @@ _LEVELS: Final = {
     "D": logging.DEBUG,
     "I": logging.DEBUG,
     "W": logging.DEBUG,
-    "E": logging.WARNING,
+    "E": logging.ERROR,
     "F": logging.CRITICAL,
 }
-"""Triton's letters, a step lower than it means them: it warns of every missing GPU, and calls a refused model an error
-that is told elsewhere as one sentence."""
-_HARMLESS = re.compile(r"CudaDriverHelper|pinned system memory|DCGM|NVML")
+"""Triton's letters. It informs of every step and warns of every missing GPU, so both are for debugging."""
+_TOLD = re.compile(r"CudaDriverHelper|Failed to create instance|[Ff]ailed to (?:load|poll)")
+"""Errors that say nothing (a missing GPU), or that the answer to our request says better."""
 
 
 def forward_log_line(line: str) -> None:
@@ -199,7 +199,7 @@ def forward_log_line(line: str) -> None:
         return
     if not found["message"]:  # a table follows
         return
-    level = logging.DEBUG if _HARMLESS.search(line) else _LEVELS[found["level"]]
+    level = logging.DEBUG if _TOLD.search(line) else _LEVELS[found["level"]]
     message = found["message"].strip('"').split("\\n\\nAt:")[0]
     log.log(level, "%s", message, extra={"source": found["source"]})
 

@@ -12,10 +12,12 @@ from modelport import logs
 @pytest.fixture
 def restored_logging():
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    levels = {logger: logger.level for logger in (root, *map(logging.getLogger, logs.OURS))}
+    handlers = root.handlers[:]
     yield
     root.handlers[:] = handlers
-    root.setLevel(level)
+    for logger, level in levels.items():
+        logger.setLevel(level)
 
 
 def record(message="hello %s", args=("world",), level=logging.INFO, **extra):
@@ -54,10 +56,18 @@ def test_text_line_shows_level_logger_message_and_fields():
 def test_configured_level_holds_back_what_is_below_it(log_format, restored_logging):
     stream = io.StringIO()
     logs.configure(log_format, "warning", stream)
-    logging.getLogger("x").info("quiet")
-    logging.getLogger("x").warning("loud")
+    logging.getLogger("modelport.x").info("quiet")
+    logging.getLogger("modelport.x").warning("loud")
     assert stream.getvalue().count("\n") == 1
     assert "loud" in stream.getvalue()
+
+
+def test_a_librarys_details_are_held_back_at_any_level(restored_logging):
+    stream = io.StringIO()
+    logs.configure("text", "debug", stream)
+    logging.getLogger("library").info("quiet")
+    logging.getLogger("modelport.x").debug("loud")
+    assert [line.split()[-1] for line in stream.getvalue().splitlines()] == ["loud"]
 
 
 def test_traceback_of_a_bug_is_kept(restored_logging):

@@ -53,7 +53,7 @@ class TestLoad:
         ("first", "second", "what"),
         [
             pytest.param(("a", "m"), ("b", "m"), "the model's name is m", id="one model's name twice"),
-            pytest.param(("a", "m"), ("a", "n"), "metadata.name is a", id="one resource's name twice"),
+            pytest.param(("a", "m"), ("a", "other"), "metadata.name is a", id="one resource's name twice"),
         ],
     )
     def test_doubled_names(self, write_manifest, tmp_path, first, second, what):
