@@ -83,7 +83,7 @@ def default_of(field: FieldInfo) -> Any:
         case tuple() | Mapping():
             return list(default) or None
         case _:
-            return None if default is PydanticUndefined else default
+            return None if default in (PydanticUndefined, "") else default
 
 
 def defaults_of(block: type[Frozen]) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from modelport.api import names
 from modelport.api.access import Access
@@ -50,36 +50,16 @@ def _fits(api: Api, tasks: list[str]) -> Rule:
 
 
 class Metadata(Frozen):
-    """What Kubernetes keeps of every object, as far as it matters here; the rest is left aside."""
+    """What Kubernetes keeps of every object, as far as it matters here; `parse.py` leaves the rest aside."""
 
     name: str
     namespace: DnsLabel = "default"
     labels: Mapping[str, str] = Field(default_factory=dict)
     annotations: Mapping[str, str] = Field(default_factory=dict)
     uid: str = ""
-    generation: int = 0
+    generation: int | None = None
     resource_version: str = ""
     creation_timestamp: Moment | None = None
-
-    ELSEWHERE: ClassVar = frozenset(
-        {
-            "deletionGracePeriodSeconds",
-            "deletionTimestamp",
-            "finalizers",
-            "generateName",
-            "managedFields",
-            "ownerReferences",
-            "selfLink",
-        }
-    )
-    """Fields that the API server writes and nothing here reads."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_aside(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return {name: field for name, field in value.items() if name not in cls.ELSEWHERE}
 
 
 class PublishedModelSpec(Frozen):

@@ -17,6 +17,19 @@ from modelport.api.names import API_VERSION, KIND
 from modelport.api.problems import problems_of, shown
 from modelport.errors import ModelportError
 
+_BOOKKEEPING = frozenset(
+    {
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generateName",
+        "managedFields",
+        "ownerReferences",
+        "selfLink",
+    }
+)
+"""Fields of metadata that the API server writes and nothing here reads."""
+
 
 class InvalidManifest(ModelportError):
     """A manifest that cannot be meant so, with all its problems."""
@@ -42,7 +55,8 @@ def parse_manifest(obj: object, *, where: str, old: PublishedModel | None = None
         if obj[field] != expected:
             raise InvalidManifest(where, [f"{field}: expected {expected}, got {shown(obj[field])}"])
     try:
-        resource = PublishedModel.model_validate_json(json.dumps(_without_nulls(obj), ensure_ascii=False).encode())
+        plain = json.dumps(_without_nulls(_without_bookkeeping(obj)), ensure_ascii=False)
+        resource = PublishedModel.model_validate_json(plain.encode())
     except ValidationError as error:
         raise InvalidManifest(where, problems_of(error, PublishedModel)) from error
     except UnicodeEncodeError as error:
@@ -77,6 +91,13 @@ def parse_yaml(text: str, where: str) -> list[PublishedModel]:
     if problems:
         raise InvalidManifest(where, problems)
     return resources
+
+
+def _without_bookkeeping(obj: Mapping[str, object]) -> dict[str, object]:
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return dict(obj)
+    return {**obj, "metadata": {name: value for name, value in metadata.items() if name not in _BOOKKEEPING}}
 
 
 def _without_nulls(value: object) -> object:

@@ -48,6 +48,13 @@ def test_the_smallest_manifest_gets_the_defaults(resource: Make) -> None:
     }
 
 
+def test_a_manifest_holds_nothing_that_is_absent_or_empty(resource: Make) -> None:
+    manifest = resource({}).to_manifest()
+    assert manifest["metadata"] == {"name": "cups", "namespace": "default"}
+    assert list(manifest["spec"]["model"]) == ["format", "source", "versions"]
+    assert "status" not in manifest
+
+
 def test_a_resource_cannot_be_changed(resource: Make) -> None:
     cups = resource({})
     with pytest.raises(ValidationError, match="frozen"):
@@ -55,9 +62,10 @@ def test_a_resource_cannot_be_changed(resource: Make) -> None:
 
 
 def test_what_the_api_server_adds_to_metadata_is_left_aside(manifest: Make) -> None:
-    added = {"managedFields": [{}], "resourceVersion": "7", "uid": "u", "generation": 3, "finalizers": ["x"]}
-    resource = parse_manifest(manifest({"metadata": added}), where="test")
-    assert (resource.metadata.uid, resource.metadata.generation, resource.metadata.resource_version) == ("u", 3, "7")
+    aside = {"managedFields": [{}], "finalizers": ["x"]}
+    kept = {"resourceVersion": "7", "uid": "u", "generation": 3, "creationTimestamp": "2026-11-22T14:59:49Z"}
+    resource = parse_manifest(manifest({"metadata": {**aside, **kept}}), where="test")
+    assert resource.metadata.to_manifest() == {"name": "cups", "namespace": "default", **kept}
 
 
 @pytest.mark.parametrize(
