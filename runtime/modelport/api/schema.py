@@ -100,7 +100,7 @@ _COLUMNS = (
     ("Version", "string", ".status.model.version", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("GPU", "string", ".status.gpu", 1),
-    ("APIs", "string", ".status.endpoints[*].api", 1),
+    ("APIs", "string", ".status.apiSummary", 1),
     ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
 )
 """What `kubectl get` prints: name, type, path, and priority 1 for `-o wide`. Next is text: kubectl cannot print a date

@@ -97,6 +97,8 @@ class Status(Frozen):
     """Address of the model."""
     endpoints: Annotated[tuple[Endpoint, ...], Field(max_length=16), ListMap("api")] = ()
     """Where each API is called."""
+    api_summary: _Short | None = None
+    """Names of the APIs in one line, since kubectl prints the first entry of a list only."""
     instances: _Count | None = None
     """Instances that exist."""
     ready_instances: _Count | None = None
