@@ -1,7 +1,7 @@
 # Every command of the project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test test-unit lint fmt types generate verify bench lock clean
+.PHONY: help install dev run test test-unit test-converters lint fmt types generate verify bench lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -10,7 +10,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARGS   ?=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install ## Serve the example models on this machine: http://127.0.0.1:8080
 	@$(BIN)/python examples/build_models.py
@@ -25,6 +25,9 @@ dev: $(VENV)/.dev ## Add what testing and developing need
 
 test-unit: dev ## Run the tests that need nothing and take seconds
 	$(BIN)/python -m pytest tests/unit tests/contract
+
+test-converters: dev ## Run the tests of SavedModel's and NNP's real converters (1 GB of them, kept in the cache folder)
+	scripts/test-converters
 
 lint: dev ## Check style, types, imports and generated files
 	$(BIN)/ruff check .
