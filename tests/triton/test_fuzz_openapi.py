@@ -33,6 +33,7 @@ def build_config(keys: dict[str, str]) -> str:
     lines = [
         f"hooks = {json.dumps(str(hooks))}",
         f"headers = {{ x-api-key = {json.dumps(next(iter(keys.values())))} }}",
+        'warnings = { fail-on = ["missing_auth"] }',  # a wrong key would let everything pass as a documented 401
     ]
     for model, key in keys.items():
         lines += [
