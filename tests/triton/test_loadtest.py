@@ -1,0 +1,36 @@
+"""`modelport loadtest` makes right requests for every sample model, from what the gateway says of it in each format."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+MODELS = ["half_plus_two", "saved_model_half_plus_three", "echo", "ripeness", "shapes"]
+
+
+@pytest.mark.parametrize("api", ["tensorflow-serving", "open-inference"])
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_takes_the_requests_made_for_it(served, run_modelport, tmp_path, monkeypatch, model, api):
+    monkeypatch.setenv("MODELPORT_KEY", served.keys.get(model, ""))
+    report = tmp_path / "report.json"
+    done = run_modelport(
+        "loadtest", model, "--url", served.url, "--api", api, "-n", 20, "-c", 4, "--batch", 3, "--json", report
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads(report.read_text())["results"]
+    assert (results["successful"], results["failed"]) == (20, 0)
+
+
+def test_a_missing_key_is_asked_for(served, run_modelport, monkeypatch):
+    monkeypatch.delenv("MODELPORT_KEY", raising=False)
+    done = run_modelport("loadtest", "half_plus_two", "--url", served.url)
+    assert done.returncode == 1
+    assert "answered 401" in done.stderr
+    assert "give the model's key in MODELPORT_KEY or by --key" in done.stderr
+
+
+def test_a_model_that_is_not_served_is_named(served, run_modelport):
+    done = run_modelport("loadtest", "nobody", "--url", served.url)
+    assert done.returncode == 1
+    assert "Servable not found for request: Latest(nobody)" in done.stderr
