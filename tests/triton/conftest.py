@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -40,8 +40,13 @@ class Server:
     """Base of the models' addresses, without a slash at the end."""
     metrics_url: str = ""
     """Base of health and metrics."""
-    keys: Mapping[str, str] = field(default_factory=dict)
-    """A key by the model's name."""
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """The first generated key of each model, by its name."""
+        path = self.state / "keys"
+        lines = parse_keys(path.read_text(), "keys") if path.exists() else []
+        return {key.model: key.value for key in reversed(lines)}
 
     @property
     def manifests(self) -> Path:
@@ -141,9 +146,6 @@ def launch(folder: Path, arguments: tuple[object, ...]) -> Server:
             pytest.fail(f"modelport serve did not start:\n{server.out[-2000:]}\n{server.err[-4000:]}")
         time.sleep(0.05)
     server.url, server.metrics_url = found.groups()
-    if (server.state / "keys").exists():
-        lines = parse_keys((server.state / "keys").read_text(), "keys")
-        server.keys = {key.model: key.value for key in reversed(lines)}
     return server
 
 

@@ -57,21 +57,21 @@ class Load:
         return answers
 
 
+@pytest.fixture(scope="module")
+def tough(serving, write_two_models, tmp_path_factory):
+    """One server for several tests, which must be well again after each."""
+    with serving(write_two_models(tmp_path_factory.mktemp("tough") / "models")) as server:
+        yield server
+
+
 class TestKilled:
-    """One server, which must be well again after each."""
-
-    @pytest.fixture(scope="class")
-    def server(self, serving, write_two_models, tmp_path_factory):
-        with serving(write_two_models(tmp_path_factory.mktemp("killed") / "models")) as server:
-            yield server
-
-    def test_triton_under_load(self, server):
-        with Load(server) as load:
-            server.eventually(lambda: server.predict("half_plus_two", HALF).status_code == 200)
-            (triton,) = server.descendants("bin/tritonserver")
+    def test_triton_under_load(self, tough):
+        with Load(tough) as load:
+            tough.eventually(lambda: tough.predict("half_plus_two", HALF).status_code == 200)
+            (triton,) = tough.descendants("bin/tritonserver")
             triton.kill()
-            server.eventually(lambda: server.predict("half_plus_two", HALF).status_code == 503)
-            server.eventually(lambda: server.predict("half_plus_two", HALF).status_code == 200)
+            tough.eventually(lambda: tough.predict("half_plus_two", HALF).status_code == 503)
+            tough.eventually(lambda: tough.predict("half_plus_two", HALF).status_code == 200)
             answers = load.answers()
         assert {answer.status_code for answer in answers} == {200, 503}
         for answer in answers:
@@ -80,20 +80,20 @@ class TestKilled:
                 assert answer.json()["error"]
             else:
                 assert answer.json() == RIGHT
-        assert "triton was killed by SIGKILL" in server.err
+        assert "triton was killed by SIGKILL" in tough.err
 
-    def test_a_stub_of_the_python_backend(self, server):
-        (stub,) = [stub for stub in server.descendants("python_backend_stub") if "half_plus_two" in str(stub.cmdline())]
+    def test_a_stub_of_the_python_backend(self, tough):
+        (stub,) = [stub for stub in tough.descendants("python_backend_stub") if "half_plus_two" in str(stub.cmdline())]
         stub.kill()
-        server.eventually(lambda: "a process of its Python backend died" in server.err)
-        server.eventually(lambda: server.predict("half_plus_two", HALF).status_code == 200)
-        assert server.predict("half_plus_two", HALF).json() == RIGHT
+        tough.eventually(lambda: "a process of its Python backend died" in tough.err)
+        tough.eventually(lambda: tough.predict("half_plus_two", HALF).status_code == 200)
+        assert tough.predict("half_plus_two", HALF).json() == RIGHT
 
-    def test_the_gateway(self, server):
-        (gateway,) = server.descendants("modelport.gateway")
+    def test_the_gateway(self, tough):
+        (gateway,) = tough.descendants("modelport.gateway")
         gateway.kill()
-        server.eventually(lambda: server.predict("half_plus_two", HALF).status_code == 200)
-        assert "the gateway was killed by SIGKILL" in server.err
+        tough.eventually(lambda: tough.predict("half_plus_two", HALF).status_code == 200)
+        assert "the gateway was killed by SIGKILL" in tough.err
 
     def test_one_of_several_gateway_workers(self, start_server, two_models):
         server = start_server(two_models, "--workers", 2)

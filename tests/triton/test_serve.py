@@ -7,10 +7,10 @@ manifests, keys and model files are edited, broken, added and removed under a ru
 import json
 import re
 import shlex
+import shutil
 import subprocess
 
 import pytest
-import requests
 
 MODELS = ("half_plus_two", "saved_model_half_plus_three", "echo", "ripeness", "shapes")
 
@@ -66,10 +66,22 @@ class TestAnswers:
         assert re.fullmatch(r"sha256:[0-9a-f]{64}", answer.headers["X-Model-Digest"])
 
 
+@pytest.fixture(scope="module")
+def edited(serving, write_two_models, tmp_path_factory):
+    with serving(write_two_models(tmp_path_factory.mktemp("edited") / "models")) as server:
+        yield server
+
+
 class TestEdits:
     @pytest.fixture
-    def server(self, start_server, two_models):
-        return start_server(two_models)
+    def server(self, edited, examples):
+        """A server whose files are as they were again after the test."""
+        yield edited
+        shutil.copy(examples / "1-half-plus-two.yaml", edited.manifests)
+        model = "models/half_plus_two/model.onnx"
+        shutil.copy(examples / model, edited.manifests / model)
+        body, right = {"instances": [1.0]}, {"predictions": [2.5]}
+        edited.eventually(lambda: edited.predict("half_plus_two", body).json() == right)
 
     def test_manifests(self, server):
         manifest = server.manifests / "1-half-plus-two.yaml"
@@ -128,20 +140,30 @@ class TestEdits:
         server.eventually(lambda: server.predict("half_plus_two", {"instances": [1.0]}, key=new).status_code == 200)
 
 
-def test_a_key_is_revoked_and_another_added_without_a_restart(start_server, two_models, tmp_path):
-    keys = tmp_path / "keys.txt"
-    keys.write_text("half_plus_two:default:one\nsleeper:default:other\n")
-    keys.chmod(0o600)
-    server = start_server(two_models, "--keys", keys)
+class TestOptions:
+    @pytest.fixture
+    def keys(self, tmp_path):
+        keys = tmp_path / "keys.txt"
+        keys.write_text("half_plus_two:default:one\nsleeper:default:other\n")
+        keys.chmod(0o600)
+        return keys
 
-    def status(key):
-        return server.predict("half_plus_two", {"instances": [1.0]}, key=key).status_code
+    def test_keys_of_a_file_and_json_logs(self, start_server, two_models, keys):
+        server = start_server(two_models, "--keys", keys, "--log-format", "json")
 
-    assert (status("one"), status("two")) == (200, 401)
-    keys.write_text("half_plus_two:default:two\nsleeper:default:other\n")
-    server.eventually(lambda: status("one") == 401, seconds=5)
-    server.eventually(lambda: status("two") == 200, seconds=5)
-    assert not (server.state / "keys").exists()
+        def status(key):
+            return server.predict("half_plus_two", {"instances": [1.0]}, key=key).status_code
+
+        assert (status("one"), status("two")) == (200, 401)
+        keys.write_text("half_plus_two:default:two\nsleeper:default:other\n")
+        server.eventually(lambda: status("one") == 401, seconds=5)
+        server.eventually(lambda: status("two") == 200, seconds=5)
+        assert not (server.state / "keys").exists()
+
+        assert server.stop() == 0
+        lines = [json.loads(line) for line in server.err.splitlines()]
+        assert {"modelport.gateway.server", "modelport.local.serve"} <= {line["logger"] for line in lines}
+        assert all({"ts", "level", "message"} <= line.keys() for line in lines)
 
 
 def test_another_triton_is_used_with_its_own_models(start_server, served, two_models):
@@ -157,18 +179,10 @@ def test_another_triton_is_used_with_its_own_models(start_server, served, two_mo
     assert server.descendants("tritonserver") == []
 
 
-def test_json_logs_are_json_on_every_line(start_server, two_models):
-    server = start_server(two_models, "--log-format", "json")
-    requests.get(server.url + "/nowhere", timeout=10)
-    assert server.stop() == 0
-    lines = [json.loads(line) for line in server.err.splitlines()]
-    assert {"modelport.gateway.server", "modelport.local.serve"} <= {line["logger"] for line in lines}
-    assert all({"ts", "level", "message"} <= line.keys() for line in lines)
-
-
 def test_a_second_run_finds_its_keys_again(start_server, two_models, run_modelport):
     server = start_server(two_models)
     keys = (server.state / "keys").read_text()
+    key = server.keys["half_plus_two"]
     second = run_modelport("serve", server.manifests, "--state-dir", server.state, "--port", 0, "--metrics-port", 0)
     assert second.returncode == 1
     assert second.stderr == (
@@ -178,4 +192,4 @@ def test_a_second_run_finds_its_keys_again(start_server, two_models, run_modelpo
     assert server.stop() == 0
     again = start_server(two_models, "--state-dir", server.state)
     assert (server.state / "keys").read_text() == keys
-    assert again.predict("half_plus_two", {"instances": [1.0]}, key=server.keys["half_plus_two"]).status_code == 200
+    assert again.predict("half_plus_two", {"instances": [1.0]}, key=key).status_code == 200
