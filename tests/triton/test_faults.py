@@ -9,6 +9,8 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -152,6 +154,14 @@ def in_flight(server):
         re.M,
     )
     return sum(map(float, found))
+
+
+def test_told_to_stop_while_it_starts(two_models, tmp_path):
+    command = [sys.executable, "-m", "modelport", "serve", two_models, "--state-dir", tmp_path / "state"]
+    with subprocess.Popen([*map(str, command), "--port=0", "--metrics-port=0"], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith(b"preparing ")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
 
 
 class TestNotStarted:

@@ -53,7 +53,7 @@ class Publisher:
         """Fetch, check and lay out every model, several at once; raise ServeError with all that cannot be had."""
         if self.triton is None:
             return {}
-        results = await asyncio.gather(*map(self._prepare, manifests), return_exceptions=True)
+        results = await asyncio.gather(*map(self._prepare_and_say, manifests), return_exceptions=True)
         prepared = {}
         problems = []
         for manifest, result in zip(manifests, results, strict=True):
@@ -70,7 +70,7 @@ class Publisher:
     async def publish_all(self, manifests: Sequence[Manifest], prepared: Mapping[str, Published]) -> None:
         """Load the models that were prepared, and tell the gateway of exactly these; raise ServeError if one fails."""
         self._forget_others(manifests)
-        results = await asyncio.gather(*map(self._load, manifests), return_exceptions=True)
+        results = await asyncio.gather(*map(self._load_and_say, manifests), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, ModelportError):
                 raise result
@@ -118,6 +118,17 @@ class Publisher:
             await self.triton.load(name)
         except LoadError as error:
             log.error("model %s: Triton cannot load it: %s", name, error, extra={"model": name})
+
+    async def _prepare_and_say(self, manifest: Manifest) -> Published:
+        prepared = await self._prepare(manifest)
+        versions = ", ".join(map(str, prepared.versions))
+        self.display.say(f"  {manifest.name}: checked, version {versions}, {prepared.bytes / 1e6:.3g} MB")
+        return prepared
+
+    async def _load_and_say(self, manifest: Manifest) -> None:
+        await self._load(manifest)
+        if self.triton is not None:
+            self.display.say(f"  {manifest.name}: loaded")
 
     async def _prepare(self, manifest: Manifest) -> Published:
         work = partial(

@@ -89,8 +89,11 @@ def install_triton(progress: Progress, cache: Path | None = None) -> TritonInsta
 def cache_folder() -> Path:
     """`$XDG_CACHE_HOME/modelport`, by default `~/.cache/modelport` (XDG Base Directory Specification)."""
     base = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification wants relative paths ignored.
-    return (Path(base) if base.startswith("/") else Path("~/.cache").expanduser()) / "modelport"
+    try:
+        # The specification wants relative paths ignored.
+        return (Path(base) if base.startswith("/") else Path("~/.cache").expanduser()) / "modelport"
+    except RuntimeError as error:  # a user without a home, as some containers have
+        raise ServeError("there is no home folder for the cache: set XDG_CACHE_HOME to a folder") from error
 
 
 def environment_hash() -> str:
