@@ -17,13 +17,13 @@ import aiohttp
 from aiohttp import web
 
 from modelport.errors import ModelportError
-from modelport.gateway.admin import add_metrics_route, add_public_routes
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, read_config, watch_config
 from modelport.gateway.exposition import Exposition
 from modelport.gateway.malformed import hold_back_malformed
 from modelport.gateway.metrics import GatewayMetrics
 from modelport.gateway.metrics.accounts import Accounts, State
+from modelport.gateway.ports import build_metrics_app, build_public_app
 from modelport.gateway.triton import Triton
 
 log = logging.getLogger(__name__)
@@ -68,13 +68,9 @@ async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.
         gateway = Gateway(options, GatewayMetrics(), triton)
         await stack.enter_async_context(_watching(options, gateway, triton))
 
-        app, admin = web.Application(), web.Application()
-        for each in (app, admin):
-            add_public_routes(each, gateway)
-        add_metrics_route(admin, Exposition(gateway, options, session))
-        app.router.add_route("*", r"/{path:(?s:.*)}", gateway.handle)  # a line break, too, is in some name
-
+        admin = build_metrics_app(gateway, Exposition(gateway, options, session))
         await stack.enter_async_context(_listening(admin, metrics, drain_seconds=1.0))
+        app = build_public_app(gateway)
         await stack.enter_async_context(_listening(app, public, drain_seconds=options.drain_seconds))
         log.info("listening on port %d, metrics on port %d", _port(public), _port(metrics))
         await stop.wait()

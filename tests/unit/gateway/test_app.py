@@ -19,12 +19,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from modelport.api import KeyDigest, KeyDigests, ServedModel, parse_manifest
-from modelport.gateway.admin import add_public_routes
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, ServingConfig
 from modelport.gateway.errors import GatewayError, InternalError, Unavailable
 from modelport.gateway.formats.base import ServerMeta, VersionState
 from modelport.gateway.metrics import GatewayMetrics
+from modelport.gateway.ports import build_public_app
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta, TensorSpec
 
 KEY = "mp_secret"
@@ -108,10 +108,7 @@ async def start() -> AsyncIterator[Start]:
         models = {"half": served("half", **spec), "open": served("open", access={"anonymous": True})}
         gateway.apply(ServingConfig(models=models, keys={"half": KeyDigests(keys=(digest,))}))
         await gateway.models.refresh()
-        app = web.Application()
-        add_public_routes(app, gateway)
-        app.router.add_route("*", "/{path:.*}", gateway.handle)
-        server = TestServer(app)
+        server = TestServer(build_public_app(gateway))
         await server.start_server(auto_decompress=False)
         client: TestClient[web.Request, web.Application] = TestClient(server)
         clients.append(client)
@@ -154,6 +151,7 @@ ORDER = {
     "a path that does not exist comes before everything": ("/v1/models/half:divine", b"{", "", 404, "no such address"),
     "a model that does not exist before the key": ("/v1/models/none:predict", BODY, "", 404, "Latest(none)"),
     "bad JSON before a model that does not exist": ("/v1/models/none:predict", b"{", "", 400, ""),
+    "a line break in the path": ("/v1/models/ha%0Alf:predict", BODY, "", 404, "Latest(ha"),
     "a label that does not exist before the key": ("/v1/models/half/labels/x:predict", BODY, "", 400, "label: x"),
     "the key before the body": (PREDICT, b"{", "", 401, "a key is needed"),
     "a wrong key": (PREDICT, BODY, "wrong", 401, "not valid"),

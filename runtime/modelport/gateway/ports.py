@@ -1,7 +1,9 @@
-"""What is asked of the gateway itself: health, metrics and the description of its API.
+"""The two ports: what answers at which address.
 
-`/healthz`, `/readyz` and `/openapi.json` are on both ports; `/metrics` is on the metrics port alone, since it tells how
-much each key is used.
+    8080  the models' APIs, /healthz, /readyz, /openapi.json
+    9090  /metrics, /healthz, /readyz, /openapi.json
+
+Metrics tell how much each key is used, so no Ingress leads to their port.
 """
 
 from __future__ import annotations
@@ -17,9 +19,26 @@ from modelport.gateway.formats import FORMATS
 from modelport.gateway.openapi import build_openapi
 
 
-def add_public_routes(app: web.Application, gateway: Gateway) -> None:
-    """Health and description."""
+def build_public_app(gateway: Gateway) -> web.Application:
+    """Build the port that clients call."""
+    app = _with_health(gateway)
+    app.router.add_route("*", r"/{path:(?s:.*)}", gateway.handle)  # a line break, too, is in some name
+    return app
 
+
+def build_metrics_app(gateway: Gateway, exposition: Exposition) -> web.Application:
+    """Build the port that Prometheus calls."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        body, content_type = await exposition.answer(request.headers.get("Accept"))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    app = _with_health(gateway)
+    app.router.add_get("/metrics", metrics)
+    return app
+
+
+def _with_health(gateway: Gateway) -> web.Application:
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
@@ -29,19 +48,11 @@ def add_public_routes(app: web.Application, gateway: Gateway) -> None:
     async def openapi(_: web.Request) -> web.Response:
         return _json(describe(gateway))
 
+    app = web.Application()
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/openapi.json", openapi)
-
-
-def add_metrics_route(app: web.Application, exposition: Exposition) -> None:
-    """Metrics, in the format that the scraper asks for."""
-
-    async def metrics(request: web.Request) -> web.Response:
-        body, content_type = await exposition.answer(request.headers.get("Accept"))
-        return web.Response(body=body, headers={"Content-Type": content_type})
-
-    app.router.add_get("/metrics", metrics)
+    return app
 
 
 def readiness(gateway: Gateway) -> dict[str, Any]:
