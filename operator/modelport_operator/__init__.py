@@ -1,1 +1,1 @@
-"""The operator of PublishedModel. It reconciles nothing yet; `modelport serve` runs the same resource on one machine."""
+"""The operator of PublishedModel. It reconciles nothing yet; `modelport serve` runs the resource on one machine."""
