@@ -129,16 +129,17 @@ class TestEdits:
         server.eventually(lambda: "it is served as before" in server.err)
         assert server.predict("half_plus_two", {"instances": [1.0]}).json() == {"predictions": [2.5]}
 
-    def test_a_model_that_triton_refuses_leaves_the_old_one_and_triton(self, server):
+    def test_a_model_that_triton_refuses_leaves_the_old_one_even_for_tritons_next_start(self, server):
         model = server.manifests / "models" / "sleeper" / "model.py"
         text = model.read_text()
         model.write_text(text + "    def initialize(self, args):\n        raise RuntimeError('no heart')\n")
         server.eventually(lambda: "sleeper: Triton cannot load it: RuntimeError: no heart" in server.err)
         (triton,) = server.descendants("bin/tritonserver")
-        model.write_text(text)
-        server.eventually(lambda: "model sleeper is updated" in server.err)
-        assert server.predict("sleeper", {"instances": [2.5]}).status_code == 200
-        assert triton.is_running()
+        assert server.predict("sleeper", {"instances": [0.0]}).status_code == 200
+
+        triton.kill()
+        server.eventually(lambda: server.predict("sleeper", {"instances": [0.0]}).status_code == 503)
+        server.eventually(lambda: server.predict("sleeper", {"instances": [0.0]}).status_code == 200)
 
     def test_a_deleted_line_of_a_generated_key_makes_another_key(self, server):
         old = server.keys["half_plus_two"]

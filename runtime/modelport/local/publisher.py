@@ -31,7 +31,7 @@ from modelport.repository.cache import Cache
 from modelport.repository.capabilities import WHEEL
 from modelport.repository.credentials import credentials_from_environment, credentials_from_folder
 from modelport.repository.prepare import prepare
-from modelport.repository.publish import Published, unpublish
+from modelport.repository.publish import Published, restore, unpublish
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +93,7 @@ class Publisher:
                 old = self.served.get(name)
                 if old is not None and old.resource == manifest.resource and name not in stale:
                     continue
+                prepared = None
                 try:
                     prepared = await self._prepare(manifest) if self.triton else None
                     if old is not None and old.resource == manifest.resource and not (prepared and prepared.changed):
@@ -101,6 +102,9 @@ class Publisher:
                         await self._load(manifest)
                     self._record(manifest, prepared)
                 except (ModelportError, OSError) as error:
+                    if prepared is not None and prepared.changed:
+                        # What Triton serves on from memory must also be what it finds when it starts anew.
+                        await in_thread(partial(restore, self.state.repository, name))
                     kept = "it is served as before" if old else "it is not served"
                     log.error("model %s: %s; %s", name, " ".join(str(error).split("\n")), kept, extra={"model": name})
                 else:

@@ -3,6 +3,7 @@
 The new folder grows under a hidden name and takes the old one's place in one step, so that nobody ever sees half a
 model, however a run ends, and versions that are no longer wanted are gone with the old folder. Files are hard links to
 the cache where the disk allows, else copies. What is published already is left alone: Triton need not load it again.
+The folder that was replaced is kept aside until the next publication, for `restore` where Triton refuses the new one.
 """
 
 from __future__ import annotations
@@ -72,14 +73,30 @@ def publish(target: Path, name: str, files: Mapping[str, Path], config: str) -> 
         with tempfile.TemporaryDirectory(dir=target, prefix=f".{name}@") as staging:
             fresh = Path(staging) / name
             build(fresh, files, config, record)
-            put_in_place(fresh, home)
+            replaced = put_in_place(fresh, home)
+            if replaced is not None:
+                replaced.rename(previous(target, name))
     except OSError as error:
         raise PublishError(f"{target} cannot be written: {error.strerror or error}") from error
     return home, True
 
 
+def restore(target: Path, name: str) -> None:
+    """Put back what the last publication replaced, if it replaced anything."""
+    if previous(target, name).exists():
+        refused = put_in_place(previous(target, name), target / name)
+        if refused is not None:
+            shutil.rmtree(refused)
+
+
+def previous(target: Path, name: str) -> Path:
+    """Where the folder lies that the last publication replaced."""
+    return target / f".{name}@previous"
+
+
 def unpublish(target: Path, name: str) -> None:
     """Remove a model's folder, if there is one, in one step."""
+    shutil.rmtree(previous(target, name), ignore_errors=True)
     if (target / name).exists():
         with tempfile.TemporaryDirectory(dir=target, prefix=f".{name}@") as staging:
             (target / name).rename(Path(staging) / name)
@@ -117,13 +134,16 @@ def link_or_copy(source: Path, place: Path) -> None:
         shutil.copyfile(source, place)
 
 
-def put_in_place(fresh: Path, home: Path) -> None:
-    """Give `fresh` the name `home`; a folder that has it goes to where `fresh` was."""
+def put_in_place(fresh: Path, home: Path) -> Path | None:
+    """Give `fresh` the name `home`; return where the folder is that had it, None if none had."""
     if not home.exists():
         fresh.rename(home)
-    elif not exchange(fresh, home):
-        home.rename(fresh.with_name(f"{fresh.name}.old"))
-        fresh.rename(home)
+        return None
+    if exchange(fresh, home):
+        return fresh
+    old = home.rename(fresh.with_name(f"{fresh.name}.old"))
+    fresh.rename(home)
+    return old
 
 
 def exchange(one: Path, other: Path) -> bool:

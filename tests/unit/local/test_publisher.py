@@ -129,6 +129,15 @@ async def test_what_fails_leaves_the_model_as_it_was(publisher, manifest, prepar
     assert "it is served as before" in caplog.text
 
 
+async def test_files_that_triton_refuses_are_put_back_for_its_next_start(publisher, manifest, monkeypatch):
+    put_back = []
+    monkeypatch.setattr(publisher_module, "restore", lambda target, name: put_back.append((target, name)))
+    await start(publisher, manifest("a"))
+    publisher.triton.failure = LoadError("not a model")
+    await publisher.update([manifest("a", limits={"depth": 7})])
+    assert put_back == [(publisher.state.repository, "a")]
+
+
 async def test_a_change_while_triton_is_down_is_loaded_when_it_is_back(publisher, manifest):
     await start(publisher, manifest("a"))
     publisher.triton.failure = TritonDown("gone")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelport.repository import publish as module
-from modelport.repository.publish import PublishError, publish, unpublish
+from modelport.repository.publish import PublishError, publish, restore, unpublish
 
 CONFIG = 'name: "m"\n'
 
@@ -31,7 +31,8 @@ def tree(home: Path) -> dict[str, str]:
 
 
 def names(folder: Path) -> list[str]:
-    return [entry.name for entry in folder.iterdir()]
+    """What lies in a target, besides what the last publication replaced."""
+    return [entry.name for entry in folder.iterdir() if entry.name != ".m@previous"]
 
 
 def test_files_and_configuration_are_laid_out(tmp_path: Path) -> None:
@@ -127,4 +128,29 @@ def test_a_model_goes_as_a_whole(tmp_path: Path) -> None:
     unpublish(tmp_path / "target", "m")
     unpublish(tmp_path / "target", "m")
     assert not home.exists()
+    assert names(tmp_path / "target") == []
+
+
+@pytest.mark.parametrize("exchange", [True, False], ids=["where folders can be swapped", "where they cannot"])
+def test_what_was_replaced_can_be_put_back(exchange: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not exchange:
+        monkeypatch.setattr(module, "exchange", lambda one, other: False)
+    target = tmp_path / "target"
+    for content in ("old", "new"):
+        publish(target, "m", source(tmp_path / content, v1_model=content), CONFIG)
+    restore(target, "m")
+    assert tree(target / "m")["1/model"] == "old"
+    assert names(target) == ["m"]
+
+
+def test_a_first_publication_has_nothing_to_put_back(tmp_path: Path) -> None:
+    publish(tmp_path / "target", "m", source(tmp_path / "s", v1_model="one"), CONFIG)
+    restore(tmp_path / "target", "m")
+    assert tree(tmp_path / "target" / "m")["1/model"] == "one"
+
+
+def test_a_model_that_goes_takes_what_it_replaced_along(tmp_path: Path) -> None:
+    for content in ("old", "new"):
+        publish(tmp_path / "target", "m", source(tmp_path / content, v1_model=content), CONFIG)
+    unpublish(tmp_path / "target", "m")
     assert names(tmp_path / "target") == []
