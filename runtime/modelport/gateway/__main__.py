@@ -12,8 +12,9 @@ import uvloop
 from modelport import logs
 from modelport.errors import ModelportError
 from modelport.gateway.config import GatewayOptions
-from modelport.gateway.server import listen, serve
-from modelport.gateway.workers import Workers, inherited_sockets
+from modelport.gateway.server import serve
+from modelport.gateway.sockets import inherit, listen_pairs
+from modelport.gateway.workers import Workers
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -21,13 +22,13 @@ def main(arguments: Sequence[str]) -> int:
     options, sockets, level = parse_options(arguments)
     logs.configure(options.log_format, level)
     try:
-        if sockets is None and options.workers > 1:
-            return Workers(options, arguments).run()
-        if sockets is None:
-            public, metrics = listen(options.host, options.port), listen(options.host, options.metrics_port)
+        if sockets:
+            pairs = inherit(sockets)
         else:
-            public, metrics = inherited_sockets(sockets)
-        uvloop.run(serve(options, public, metrics))
+            pairs = listen_pairs(options.host, options.port, options.metrics_port, options.workers)
+        if len(pairs) > 1:
+            return Workers(options, pairs, arguments).run()
+        uvloop.run(serve(options, pairs[0]))
     except ModelportError as error:
         print(f"modelport gateway: {error}", file=sys.stderr)  # noqa: T201
         return 1
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parse_options(arguments: Sequence[str]) -> tuple[GatewayOptions, str | None, str]:
-    """Read the command line: the options, a worker's inherited sockets, and the log level."""
+    """Read the command line: the options, the sockets to take over, and the log level."""
     parser = argparse.ArgumentParser(prog="python -m modelport.gateway", description=__doc__, allow_abbrev=False)
     defaults = GatewayOptions(config=Path())
     add = parser.add_argument

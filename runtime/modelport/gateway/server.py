@@ -16,7 +16,6 @@ from time import monotonic
 import aiohttp
 from aiohttp import web
 
-from modelport.errors import ModelportError
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, read_config, watch_config
 from modelport.gateway.exposition import Exposition
@@ -24,38 +23,17 @@ from modelport.gateway.malformed import hold_back_malformed
 from modelport.gateway.metrics import GatewayMetrics
 from modelport.gateway.metrics.accounts import Accounts, State
 from modelport.gateway.ports import build_metrics_app, build_public_app
+from modelport.gateway.sockets import BACKLOG, Pair
 from modelport.gateway.triton import Triton
 
 log = logging.getLogger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-BACKLOG = 1024
-"""Connections that the kernel holds while the process is busy."""
 KEEPALIVE_SECONDS = 75.0
 """Longer than the 60 s of common load balancers, which must be the ones to close an idle connection."""
 
 
-class PortBusy(ModelportError):
-    """Someone else listens where the gateway was told to."""
-
-
-def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """Bind a port. `shared` lets the other workers of the same user bind it too (SO_REUSEPORT)."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if shared:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        bound.bind((host, port))
-        bound.listen(BACKLOG)
-    except OSError as error:
-        bound.close()
-        raise PortBusy(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    bound.setblocking(False)
-    return bound
-
-
-async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.socket) -> None:
+async def serve(options: GatewayOptions, listening: Pair) -> None:
     """Serve on two listening sockets until SIGTERM or SIGINT."""
     hold_back_malformed()
     stop = asyncio.Event()
@@ -69,10 +47,10 @@ async def serve(options: GatewayOptions, public: socket.socket, metrics: socket.
         await stack.enter_async_context(_watching(options, gateway, triton))
 
         admin = build_metrics_app(gateway, Exposition(gateway, options, session))
-        await stack.enter_async_context(_listening(admin, metrics, drain_seconds=1.0))
+        await stack.enter_async_context(_listening(admin, listening.metrics, drain_seconds=1.0))
         app = build_public_app(gateway)
-        await stack.enter_async_context(_listening(app, public, drain_seconds=options.drain_seconds))
-        log.info("listening on port %d, metrics on port %d", _port(public), _port(metrics))
+        await stack.enter_async_context(_listening(app, listening.public, drain_seconds=options.drain_seconds))
+        log.info("listening on port %d, metrics on port %d", *listening.ports)
         await stop.wait()
         gateway.draining = True
         log.info("stopping: no new requests; those begun have %g s to end", options.drain_seconds)
@@ -133,8 +111,3 @@ async def _listening(app: web.Application, bound: socket.socket, *, drain_second
         yield
     finally:
         await runner.cleanup()
-
-
-def _port(bound: socket.socket) -> int:
-    port: int = bound.getsockname()[1]
-    return port

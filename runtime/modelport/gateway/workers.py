@@ -1,15 +1,10 @@
-"""Several gateway processes on the same ports, and their parent.
-
-Each worker has a listening socket of its own on each port (SO_REUSEPORT: the kernel spreads the connections). The
-parent holds the sockets, so that connections wait while a dead worker is started anew.
-"""
+"""Several gateway processes on the same ports, and their parent, which starts anew the one that dies."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +13,8 @@ from time import monotonic, sleep
 
 from modelport.gateway.config import GatewayOptions
 from modelport.gateway.metrics import MULTIPROCESS_DIR, forget_worker
-from modelport.gateway.server import STOP_SIGNALS, listen
+from modelport.gateway.server import STOP_SIGNALS
+from modelport.gateway.sockets import Pair, close_pairs, file_numbers, format_numbers
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +23,12 @@ RESPAWN_SECONDS = 1.0
 
 
 class Workers:
-    """The parent of `options.workers` processes; `arguments` are the command line's, for each of them."""
+    """The parent of one process for each of `pairs`; `arguments` are the command line's, for each of them."""
 
-    def __init__(self, options: GatewayOptions, arguments: Sequence[str]) -> None:
-        """Bind the ports; raises PortBusy."""
-        ports = []
-        for port in (options.port, options.metrics_port):
-            # Bound alone first: with SO_REUSEPORT another server of the same user would be joined, not noticed.
-            with listen(options.host, port) as alone:
-                ports.append(alone.getsockname()[1])
+    def __init__(self, options: GatewayOptions, pairs: Sequence[Pair], arguments: Sequence[str]) -> None:
         self._arguments = tuple(arguments)
         self._root_pid = options.root_pid or os.getpid()
-        self._sockets = [[listen(options.host, port, shared=True) for port in ports] for _ in range(options.workers)]
+        self._pairs = pairs
         self._children: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
         self._stopping = False
 
@@ -48,7 +38,7 @@ class Workers:
             signal.signal(number, self._stop)
         with tempfile.TemporaryDirectory(prefix="modelport-metrics-") as folder:
             os.environ[MULTIPROCESS_DIR] = folder
-            for index in range(len(self._sockets)):
+            for index in range(len(self._pairs)):
                 self._start(index)
             while self._children:
                 for index, (child, started) in list(self._children.items()):
@@ -58,11 +48,10 @@ class Workers:
         return 0
 
     def _start(self, index: int) -> None:
-        numbers = [bound.fileno() for bound in self._sockets[index]]
-        inherited = ["--worker-index", str(index), "--sockets", ",".join(map(str, numbers))]
-        inherited += ["--root-pid", str(self._root_pid)]
+        own = [self._pairs[index]]
+        inherited = ["--worker-index", str(index), "--sockets", format_numbers(own), "--root-pid", str(self._root_pid)]
         command = [sys.executable, "-m", "modelport.gateway", *self._arguments, *inherited]
-        self._children[index] = (subprocess.Popen(command, pass_fds=numbers), monotonic())
+        self._children[index] = (subprocess.Popen(command, pass_fds=file_numbers(own)), monotonic())
 
     def _ended(self, index: int, child: subprocess.Popen[bytes], started: float) -> None:
         del self._children[index]
@@ -76,13 +65,6 @@ class Workers:
 
     def _stop(self, number: int, _: object) -> None:
         self._stopping = True
-        for bound in (each for pair in self._sockets for each in pair):
-            bound.close()
+        close_pairs(self._pairs)
         for child, _started in self._children.values():
             child.send_signal(number)
-
-
-def inherited_sockets(numbers: str) -> tuple[socket.socket, socket.socket]:
-    """The public and the metrics socket of a worker, by the numbers that `--sockets` gives."""
-    public, metrics = (socket.socket(fileno=int(number)) for number in numbers.split(","))
-    return public, metrics

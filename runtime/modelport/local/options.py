@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modelport.api.names import GATEWAY_PORT, METRICS_PORT
+from modelport.gateway.sockets import Pair, PortBusy, listen_pairs
 from modelport.local.errors import ServeError, UsageError
 from modelport.local.state import DEFAULT as DEFAULT_STATE
 
@@ -45,22 +46,13 @@ class ServeOptions:
         return f"http://{host}:{port}"
 
 
-def free_port(host: str, port: int, option: str) -> int:
-    """Return `port` if one can listen on it now, or a free one for 0; raise ServeError that names the option."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def listen(options: ServeOptions) -> list[Pair]:
+    """Bind the ports, a pair of sockets for each worker; raise ServeError that names the option to change."""
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            probe.listen(1)
-            number: int = probe.getsockname()[1]
-            return number
-    except OSError as error:
-        raise ServeError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another port by {option}"
-        ) from error
-    except OverflowError as error:
-        raise UsageError(f"{option} {port}: a port is a number from 0 to 65535") from error
+        return listen_pairs(options.host, options.port, options.metrics_port, options.workers)
+    except PortBusy as error:
+        option = "--metrics-port" if error.port == options.metrics_port else "--port"
+        raise ServeError(f"{error}; choose another port by {option}") from error
 
 
 def parse_address(text: str, option: str) -> str:

@@ -54,6 +54,8 @@ class Command:
     """From SIGTERM to SIGKILL."""
     death_signal: signal.Signals = signal.SIGTERM
     """What it gets when the supervisor dies without a word."""
+    sockets: tuple[int, ...] = ()
+    """File numbers that it inherits, the same for every process that runs the command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ class Supervised:
                 stdout=write,
                 stderr=write,
                 start_new_session=True,
+                pass_fds=self.command.sockets,
             )
         except BaseException:
             if read is not None:

@@ -7,11 +7,12 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 import aiohttp
 
+from modelport.gateway.sockets import Pair, file_numbers, format_numbers
 from modelport.local.errors import ServeError
 from modelport.local.options import ServeOptions
 from modelport.local.process import Command, Supervised, describe_exit
@@ -51,16 +52,14 @@ async def triton_live(process: Supervised, models: TritonModels) -> None:
 
 
 def build_gateway_command(
-    options: ServeOptions, state: State, ports: tuple[int, int], triton: str, triton_metrics: str | None
+    options: ServeOptions, state: State, listening: Sequence[Pair], triton: str, triton_metrics: str | None
 ) -> Command:
-    """Return the command that runs the gateway on (port, metrics port)."""
+    """Return the command that runs the gateway on sockets that we hold: clients wait while it is started again."""
     arguments = {
         "--config": state.serving,
         "--triton": triton,
         "--triton-metrics": triton_metrics,
-        "--host": options.host,
-        "--port": ports[0],
-        "--metrics-port": ports[1],
+        "--sockets": format_numbers(listening),
         "--workers": options.workers,
         "--drain-seconds": DRAIN_SECONDS,
         "--root-pid": os.getpid(),
@@ -70,7 +69,7 @@ def build_gateway_command(
     given = (str(part) for pair in arguments.items() if pair[1] is not None for part in pair)
     # -P: a folder named like a package in the working folder must not take its place.
     argv = (sys.executable, "-P", "-m", "modelport.gateway", *given)
-    return Command("the gateway", argv, os.environ, DRAIN_SECONDS + 5)
+    return Command("the gateway", argv, os.environ, DRAIN_SECONDS + 5, sockets=file_numbers(listening))
 
 
 async def gateway_ready(process: Supervised, readyz: str) -> None:

@@ -17,12 +17,13 @@ from typing import Any
 
 from modelport import logs
 from modelport.api import PublishedModel
+from modelport.gateway.sockets import close_pairs
 from modelport.local.display import Display, open_display
 from modelport.local.editing import follow_edits
 from modelport.local.healing import SLOW_SECONDS, Healer
 from modelport.local.keybook import KeyBook
 from modelport.local.manifests import Catalogue, Manifest
-from modelport.local.options import ServeOptions, free_port, parse_address, refuse_unreachable
+from modelport.local.options import ServeOptions, listen, parse_address, refuse_unreachable
 from modelport.local.process import Supervised
 from modelport.local.processes import build_gateway_command, gateway_ready, running, triton_live
 from modelport.local.publisher import Publisher
@@ -91,10 +92,8 @@ async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals)
     catalogue = Catalogue(options.paths, own_triton=options.triton is None)
     manifests = catalogue.load()
     resources = [manifest.resource for manifest in manifests]
-    ports = (
-        free_port(options.host, options.port, "--port"),
-        free_port(options.host, options.metrics_port, "--metrics-port"),
-    )
+    listening = listen(options)
+    stack.callback(close_pairs, listening)
     state = stack.enter_context(opened_state(options.state))
     display = open_display()
     keybook = KeyBook(state, options.keys, options.secrets)
@@ -113,9 +112,11 @@ async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals)
             await in_thread(partial(refuse_unreachable, address, "--triton"))
             publisher = Publisher(state, None, options.secrets, display)
             await publisher.publish_all(manifests, {})
-        gateway = Supervised(build_gateway_command(options, state, ports, address, metrics))
+        gateway = Supervised(build_gateway_command(options, state, listening, address, metrics))
         signals.processes.append(gateway)
         await stack.enter_async_context(running(gateway))
+        stack.callback(close_pairs, listening)  # at the end, so that nobody waits for a gateway that drains
+        ports = listening[0].ports
         base, readyz = options.address(ports[0]), f"{options.address(ports[1])}/readyz"
         await gateway_ready(gateway, readyz)
     keys = [keybook.first_of(resource) for resource in resources]

@@ -11,13 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from modelport.gateway.sockets import close_pairs
 from modelport.local.display import PlainDisplay
 from modelport.local.editing import build_watched, touched_models
 from modelport.local.errors import ServeError, UsageError
 from modelport.local.healing import Silence, dead_children, find_silent
 from modelport.local.keys import Key
 from modelport.local.manifests import Manifest, resolve_file_uri
-from modelport.local.options import ServeOptions, free_port, parse_address
+from modelport.local.options import ServeOptions, listen, parse_address
 from modelport.local.summary import format_summary
 from modelport.local.threads import in_thread
 from modelport.local.watch import Watched
@@ -40,18 +41,22 @@ class TestOptions:
     def test_a_busy_port_names_the_option(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
-            with pytest.raises(
-                ServeError, match=f"127.0.0.1:{port}: Address already in use; choose another port by --port"
-            ):
-                free_port("127.0.0.1", port, "--port")
+            said = f"127.0.0.1:{port}: Address already in use; choose another port by --metrics-port"
+            with pytest.raises(ServeError, match=said):
+                listen(ServeOptions((), port=0, metrics_port=port))
 
-    def test_zero_is_any_free_port(self):
-        assert free_port("127.0.0.1", 0, "--port") > 0
+    @pytest.mark.parametrize("workers", [1, 3])
+    def test_zero_is_any_free_port_the_same_for_all_workers(self, workers):
+        pairs = listen(ServeOptions((), port=0, metrics_port=0, workers=workers))
+        ports = {pair.ports for pair in pairs}
+        close_pairs(pairs)
+        assert (len(pairs), len(ports)) == (workers, 1)
+        assert all(port > 0 for port in ports.pop())
 
     @pytest.mark.parametrize("port", [-1, 65536])
     def test_a_number_that_is_no_port(self, port):
-        with pytest.raises(UsageError, match=f"--port {port}: a port is a number"):
-            free_port("127.0.0.1", port, "--port")
+        with pytest.raises(ServeError, match=f":{port}: a port is a number from 0 to 65535; choose another.*--port"):
+            listen(ServeOptions((), port=port, metrics_port=0))
 
     @pytest.mark.parametrize("text", ["host", ":8001", "host:", "host:x", "host:0", "host:65536"])
     def test_no_address_of_a_triton(self, text):
