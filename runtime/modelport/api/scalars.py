@@ -43,7 +43,7 @@ MEANINGS: Mapping[str, str] = {
     _URI: "a URI, such as s3://models/tableware/",
     _DIGEST: "sha256: and 64 hexadecimal digits in lower case",
     _RELATIVE_FILE: "a path below the model's folder, such as labels.txt",
-    _IMAGE: "an image's name, such as nvcr.io/nvidia/tritonserver:25.10-py3",
+    _IMAGE: "an image's name, such as registry.example.com/tritonserver:25.10-py3",
     _URL_PATH: "a path that begins with / and holds letters, digits and . _ ~ - /",
     _ORIGIN: "an origin, such as https://app.example.com, or *",
     _HOST_PATTERN: "a host such as images.example.com, *.example.com or images.example.com:8443",
