@@ -11,7 +11,7 @@ from time import monotonic
 
 from modelport.api import ServedModel, model_name
 from modelport.gateway.coalesce import Coalescer
-from modelport.gateway.errors import DeadlineExceeded, GatewayError, ModelNotFound, Unavailable
+from modelport.gateway.errors import BadUpstream, DeadlineExceeded, GatewayError, ModelNotFound, Unavailable
 from modelport.gateway.formats.base import VersionState
 from modelport.gateway.live_model import LiveModel, Version
 from modelport.gateway.triton import Triton
@@ -140,14 +140,14 @@ class Models:
         )
 
     async def _probe(self, model: LiveModel, version: Version) -> None:
-        """Ask for one inference of zeros. A model that refuses zeros answers too: only silence is a failure."""
+        """Ask for one inference of zeros. A model that refuses zeros answers too: silence is a failure, and nonsense."""
         if version.meta is None:
             return
         silent = False
         try:
             async with asyncio.timeout(PROBE_TIMEOUT):
                 await self._triton.infer(version.meta, zero_request(version.meta))
-        except (Unavailable, DeadlineExceeded, TimeoutError):
+        except (Unavailable, DeadlineExceeded, BadUpstream, TimeoutError):
             silent = True
         except GatewayError:
             pass

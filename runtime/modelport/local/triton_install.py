@@ -32,8 +32,8 @@ BYTES_NEEDED: Final = 1 << 30
 """Free space wanted before the download begins: the installed size is a third of it, and pip unpacks beside it."""
 OLDEST_GLIBC: Final = (2, 35)
 """From the wheel's tag, manylinux_2_35_x86_64."""
-PYTHONS: Final = frozenset({(3, 11), (3, 12), (3, 13)})
-"""Versions for which the wheel has a stub and Modelport runs."""
+PYTHONS: Final = frozenset({(3, 11), (3, 12)})
+"""Versions for which the wheel has a stub, Modelport runs, and there is a numpy below 2, which the stub needs."""
 
 Progress = Callable[[str], None]
 

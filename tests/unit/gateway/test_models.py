@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from modelport.api import ServedModel, parse_manifest
-from modelport.gateway.errors import BadRequest, GatewayError, InternalError, ModelNotFound, Unavailable
+from modelport.gateway.errors import BadRequest, BadUpstream, GatewayError, InternalError, ModelNotFound, Unavailable
 from modelport.gateway.formats.base import VersionState
 from modelport.gateway.live_model import LiveModel
 from modelport.gateway.models import Models
@@ -120,8 +120,13 @@ async def test_while_triton_is_gone_every_model_asks_to_come_again() -> None:
 
 @pytest.mark.parametrize(
     ("failure", "ready"),
-    [(Unavailable("stub"), False), (InternalError("refuses zeros"), True), (None, True)],
-    ids=["silence", "a refusal is an answer", "an answer"],
+    [
+        (Unavailable("stub"), False),
+        (BadUpstream("no contents"), False),
+        (InternalError("refuses zeros"), True),
+        (None, True),
+    ],
+    ids=["silence", "nonsense", "a refusal is an answer", "an answer"],
 )
 async def test_ready_means_that_the_model_answers(failure: GatewayError | None, ready: bool) -> None:
     triton = FakeTriton(v1="READY")
