@@ -140,7 +140,7 @@ class Models:
         )
 
     async def _probe(self, model: LiveModel, version: Version) -> None:
-        """Ask for one inference of zeros. A model that refuses zeros answers too: silence is a failure, and nonsense."""
+        """Ask for one inference of zeros. Refusing zeros is an answer too; silence is none, and neither is nonsense."""
         if version.meta is None:
             return
         silent = False
