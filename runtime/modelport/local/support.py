@@ -34,9 +34,13 @@ SERVED: Final = (
     "model.config.parameters",
     "model.config.pbtxt",
     "io.inputs[].name",
+    "io.inputs[].kind",
+    "io.inputs[].image",
+    "io.inputs[].audio",
     "io.labels",
     "io.labelsFrom",
     "io.signatures",
+    "io.detection",
     "access.keys",
     "access.anonymous",
     "access.rateLimit",
@@ -46,6 +50,7 @@ SERVED: Final = (
     "limits.bodyBytes",
     "limits.tensorElements",
     "limits.depth",
+    "limits.pixels",
     "limits.timeoutSeconds",
     "limits.queueLength",
 )
@@ -61,22 +66,14 @@ NOTED: Final = (
     Limit("access.ingress.className", "belongs to a cluster's ingress; here the gateway itself listens"),
     Limit("access.ingress.tls", "belongs to a cluster's ingress; here the gateway speaks plain http"),
     Limit("access.ingress.annotations", "belong to a cluster's ingress; here the gateway itself listens"),
-    Limit("limits.pixels", "limits pictures, which this release does not take yet"),
     Limit("versionTag", "rolls Pods in a cluster; here every change is applied anyway"),
 )
 """What means something in a cluster only: said once, and the model is served."""
 
+_TASKS: Final = ("Tensor", "ImageClassification", "ObjectDetection", "InstanceSegmentation", "AudioClassification")
 _LATER = "is not served by this release; leave it out"
 REFUSED: Final = (
-    Limit(
-        "io.task",
-        "is not served by this release, which serves Tensor and ImageClassification",
-        frozenset({"Tensor", "ImageClassification"}),
-    ),
-    Limit("io.inputs[].kind", "is not served by this release, which takes tensors only", frozenset({"Tensor"})),
-    Limit("io.inputs[].image", _LATER),
-    Limit("io.inputs[].audio", _LATER),
-    Limit("io.detection", _LATER),
+    Limit("io.task", f"is not served by this release, which serves {', '.join(_TASKS)}", frozenset(_TASKS)),
     Limit("io.tabular", _LATER),
     Limit("apis", f"is not served by this release, which serves {', '.join(sorted(FORMATS))}", frozenset(FORMATS)),
     Limit("execution.type", "is not served by this release, which serves Dedicated", frozenset({"Dedicated"})),
