@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from modelport.gateway.formats.azureml import AzureMl
 from modelport.gateway.formats.base import Format
+from modelport.gateway.formats.nexus import Nexus
 from modelport.gateway.formats.nnc import Nnc
 from modelport.gateway.formats.open_inference import OpenInference
 from modelport.gateway.formats.tensorflow_serving import TensorFlowServing
@@ -27,5 +28,6 @@ FORMATS = registry(
     OpenInference(),
     Nnc(),
     AzureMl(),
+    Nexus(),
 )
 """Every format, by its name in `spec.apis`. The first words the errors of addresses that are nobody's."""

@@ -26,7 +26,7 @@ _CORNERS: Mapping[str, Callable[[Array, Array, Array, Array], tuple[Array, ...]]
 def area(boxes: Array) -> Array:
     """Return the areas of corners [..., 4]; 0 where a corner is on the wrong side."""
     sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0)
-    return sides[..., 0] * sides[..., 1]
+    return np.asarray(sides[..., 0] * sides[..., 1])
 
 
 def overlap(box: Array, boxes: Array) -> Array:
@@ -36,4 +36,4 @@ def overlap(box: Array, boxes: Array) -> Array:
     """
     shared = area(np.concatenate([np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])], axis=1))
     union = area(box) + area(boxes) - shared
-    return np.divide(shared, union, out=np.zeros_like(union), where=union > 0)
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(union), where=union > 0))

@@ -118,6 +118,8 @@ def _read_final(outputs: Mapping[str, Array], names: DetectionOutputs, offset: i
     if boxes.ndim < 2 or boxes.shape[-1] != 4:
         raise misfit(f"{field}.boxes", "shape [boxes, 4]", boxes)
     boxes = boxes.reshape(-1, 4)
+    if not len(boxes):
+        return Detections(boxes, np.empty(0, np.float32), np.empty(0, np.int64))
     scores = numbers(outputs, names.scores, f"{field}.scores")
     if names.classes is None:
         scores, classes = _best_class(_rows(scores, len(boxes), f"{field}.scores"), offset)
@@ -163,9 +165,9 @@ def _best_class(scores: Array, offset: int) -> tuple[Array, Array]:
 
 
 def _rows(array: Array, count: int, field: str) -> Array:
-    """Return [count, columns] of an array with dimensions of size 1 in front."""
-    columns = array.shape[-1] if array.ndim else 0
-    if columns == 0 or array.size != count * columns:
+    """Return [count, columns] of an array with dimensions of size 1 around; a single column needs no dimension."""
+    columns = 1 if array.size == count or not array.ndim else array.shape[-1]
+    if array.size != count * columns:
         raise misfit(field, f"shape [{count}, classes] beside {count} boxes", array)
     return array.reshape(count, columns)
 

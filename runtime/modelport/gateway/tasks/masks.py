@@ -7,8 +7,8 @@ import numpy as np
 
 from modelport.gateway.tensors import Array
 
-TOLERANCE = 0.5
-"""Pixels by which an outline may leave the mask's edge; what is left of a slanting edge is a line, not its steps."""
+TOLERANCE = 0.75
+"""Pixels by which an outline may leave the mask's edge: a slanting edge becomes a line, whose steps are 0.71 high."""
 
 _SQUARE = np.ones((2, 2), np.uint8)
 
@@ -31,9 +31,20 @@ def outline(mask: Array) -> Array:
     pixels, origin = part
     # A pixel sets its four corners, and the contour goes through the outermost of these.
     corners = cv2.dilate(cv2.copyMakeBorder(pixels, 0, 1, 0, 1, cv2.BORDER_CONSTANT, value=(0,)), _SQUARE)
-    contours, _ = cv2.findContours(corners, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    polygon = cv2.approxPolyDP(contours[0], TOLERANCE, closed=True)
-    return polygon.reshape(-1, 2).astype(np.float64) + origin
+    contours, _ = cv2.findContours(corners, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    exact = _without_short_cuts(contours[0][:, 0], corners)
+    polygon = cv2.approxPolyDP(exact, TOLERANCE, closed=True)[:, 0]
+    return (polygon if len(polygon) > 2 else exact).astype(np.float64) + origin
+
+
+def _without_short_cuts(points: Array, corners: Array) -> Array:
+    """Lead each slanting step of a contour [n, 2] around the notch that it cuts off, along the pixels' edges."""
+    following = np.roll(points, -1, axis=0)
+    across, down = np.stack([following[:, 0], points[:, 1]], axis=1), np.stack([points[:, 0], following[:, 1]], axis=1)
+    inner = np.where(corners[across[:, 1], across[:, 0], np.newaxis] > 0, across, down)
+    slanting = (points != following).all(axis=1)
+    places = np.flatnonzero(slanting) + 1
+    return np.insert(points, places, inner[slanting], axis=0)
 
 
 def _largest_part(mask: Array) -> tuple[Array, Array] | None:
@@ -61,4 +72,4 @@ def object_outline(mask: Array, box: Array, size: tuple[int, int], threshold: fl
     # Smoothed to about the input's resolution, for a coarse mask would give an outline of steps.
     drawn = np.clip(np.ceil(extent), mask.shape[::-1], np.maximum(size, mask.shape[::-1])).astype(int)
     fine = cv2.resize(mask.astype(np.float32), (int(drawn[0]), int(drawn[1])), interpolation=cv2.INTER_LINEAR)
-    return outline(fine >= threshold) / drawn * extent + origin
+    return np.asarray(outline(fine >= threshold) / drawn * extent + origin)

@@ -25,7 +25,7 @@ from modelport.gateway.formats.pictures import picture_input
 from modelport.gateway.preprocess import Placement, prepare_picture
 from modelport.gateway.tasks.classification import scores_output
 from modelport.gateway.tasks.detection import wanted_outputs
-from modelport.gateway.tensors import InferRequest
+from modelport.gateway.tensors import Array, InferRequest
 
 COCO = "coco"
 DATA = "data"
@@ -57,14 +57,20 @@ def decode_predict(call: Call, model: Model) -> InferRequest:
     routines = parse_routines(body.get("routines"), model)
     tensor, image = picture_input(model)
     picture = _picture(body, image, model)
-    prepared = prepare_picture(picture, image, tensor, DATA)
-    *_, height, width = prepared.array.shape if image.layout == "NCHW" else prepared.array.shape[:-1]
+    prepared = prepare_picture(picture, image, tensor, DATA, elements=limits.tensor_elements)
     detection = model.spec.io.detection
     return InferRequest(
         {tensor.name: prepared.array},
         outputs=(scores_output(model.meta),) if detection is None else wanted_outputs(detection),
-        note=Asked(picture.size, (width, height), prepared.placement, routines, coco),
+        note=Asked(picture.size, _model_size(prepared.array, image), prepared.placement, routines, coco),
     )
+
+
+def _model_size(array: Array, image: ImageInput) -> tuple[int, int]:
+    """Return the width and height of a prepared picture, whose grey may have no dimension for its channel."""
+    channels_last = image.layout == "NHWC" and array.shape[-1] == (1 if image.color == "Gray" else 3)
+    height, width = array.shape[-3:-1] if channels_last else array.shape[-2:]
+    return width, height
 
 
 def _wants_coco(call: Call, model: Model) -> bool:

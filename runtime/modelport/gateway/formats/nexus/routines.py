@@ -87,7 +87,8 @@ def _histogram(arguments: Arguments, path: str, model: Model) -> Routine:
 
 def _counts(confidences: Sequence[float], bounds: Sequence[float]) -> list[int]:
     places = np.searchsorted(bounds, confidences, side="left")
-    return np.bincount(places, minlength=len(bounds))[: len(bounds)].tolist()
+    counts: list[int] = np.bincount(places, minlength=len(bounds))[: len(bounds)].tolist()
+    return counts
 
 
 def _bounds(arguments: Arguments, path: str) -> list[float]:
