@@ -123,7 +123,8 @@ def _read_resize(value: Any, path: str, pixels: int) -> tuple[int, int] | None:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) != 2:
-        raise BadRequest(f"{path}: expected a list of width and height, got {describe(value)}")
+        length = f" of {len(value)}" if isinstance(value, list) else ""
+        raise BadRequest(f"{path}: expected a list of width and height, got {describe(value)}{length}")
     for index, side in enumerate(value):
         if type(side) is not int or not 1 <= side <= LONGEST_SIDE:
             raise BadRequest(f"{item(path, index)}: expected pixels from 1 to {LONGEST_SIDE}, got {describe(side)}")
