@@ -26,8 +26,11 @@ _LOW: Final[Mapping[str, str]] = {
 }
 """Pillow's raw mode for the low bytes, by the one that reads the high bytes."""
 _GRAY_AND_ALPHA: Final = "LA;16B"
+_BITS: Final = 258
 _PHOTOMETRIC: Final = 262
 _WHITE_IS_ZERO: Final = 0
+_PLANES: Final = 284
+_SEPARATE: Final = 2
 
 
 def read_deep(image: ImageFile, reopen: Callable[[], ImageFile]) -> Image.Image | None:
@@ -36,8 +39,13 @@ def read_deep(image: ImageFile, reopen: Callable[[], ImageFile]) -> Image.Image 
     Args:
         image: opened, not loaded yet.
         reopen: opens the same file once more.
+
+    Raises:
+        ValueError: 16-bit values lie in separate planes, which Pillow mistakes for something else.
     """
     raw = _raw_mode(image)
+    if isinstance(image, TiffImageFile) and _is_deep_and_planar(image):
+        raise ValueError("16 bits a channel in separate planes")
     if image.mode.startswith("I;16"):
         gray = _rounded(np.asarray(image), _FULL_OF_12_BITS if raw == "I;12" else _FULL)
         return Image.fromarray(255 - gray if _is_negative(image) else gray)
@@ -48,6 +56,11 @@ def read_deep(image: ImageFile, reopen: Callable[[], ImageFile]) -> Image.Image 
         four = _bytes(reopen(), "RGBA")
         return Image.fromarray(_rounded(_joined(four[..., 0], four[..., 1])))
     return None
+
+
+def _is_deep_and_planar(image: TiffImageFile) -> bool:
+    tags = image.tag_v2
+    return tags.get(_PLANES) == _SEPARATE and max(tags.get(_BITS, (1,))) > 8
 
 
 def _raw_mode(image: ImageFile) -> str:

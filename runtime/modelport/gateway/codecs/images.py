@@ -95,7 +95,7 @@ def decode_image(
     except BadRequest:
         raise
     except Exception as error:  # Pillow raises errors of every class; with bytes from a caller all mean the same
-        raise BadRequest(f"{path}: the {kind} file is damaged or cut short ({_clause(error)})") from error
+        raise BadRequest(f"{path}: the {kind} file cannot be read: {_clause(error)}") from error
 
 
 _Plugin = Callable[[io.BytesIO], ImageFile]
@@ -110,10 +110,13 @@ def _read(plugin: _Plugin, data: bytes, path: str, pixels: int) -> Image.Image:
     image.load()
     plain = deep or image
     if plain.mode not in _MODES:
-        raise BadRequest(f"{path}: pixels of Pillow's kind {plain.mode}, expected 8 or 16 bits of grey, RGB or CMYK")
+        raise BadRequest(
+            f"{path}: expected pixels of up to 16 bits in grey, RGB, CMYK or a palette, "
+            f"got {_OTHER_MODES.get(plain.mode, plain.mode)}"
+        )
     turn = _TURNS.get(_orientation(image))
     upright = plain.transpose(turn) if turn is not None else plain
-    return upright.convert("RGB")
+    return upright if upright.mode == "RGB" else upright.convert("RGB")
 
 
 def _check_size(image: ImageFile, path: str, pixels: int) -> None:
@@ -153,6 +156,8 @@ _PLUGINS: Final[Mapping[str, _Plugin]] = {
 }
 _MODES: Final = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 """Pillow's kinds of pixels whose meaning in RGB is not in doubt."""
+
+_OTHER_MODES: Final = {"I": "integers of 32 bits", "F": "floating point", "LAB": "CIE L*a*b*"}
 
 _TURNS: Final[Mapping[Any, Image.Transpose]] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -18,6 +18,7 @@ DECLARED: Final[Mapping[str, str]] = {
 """Types of pictures as callers name them, and the kind of file that each of them means."""
 
 _MAGIC: Final = (
+    (128, b"DICM", "DICOM"),  # first: what stands before it is free, and may be the header of a TIFF
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, b"GIF87a", "GIF"),
@@ -27,8 +28,9 @@ _MAGIC: Final = (
     (0, b"MM\0*", "TIFF"),
     (0, b"II+\0", "TIFF"),
     (0, b"MM\0+", "TIFF"),
-    (128, b"DICM", "DICOM"),
     (8, b"WEBP", "WebP"),
+    (0, b"RIFX", "a big-endian wav file"),
+    (0, b"RF64", "an RF64 file"),
     (8, b"WAVE", "a wav file"),
     (4, b"ftypavif", "AVIF"),
     (4, b"ftypavis", "AVIF"),
@@ -59,8 +61,6 @@ _MAGIC: Final = (
     (0, b"ID3", "MP3"),
     (0, b"OggS", "Ogg"),
     (0, b"fLaC", "FLAC"),
-    (0, b"RIFX", "a big-endian wav file"),
-    (0, b"RF64", "an RF64 file"),
 )
 """Offset, bytes that stand there, and what a message calls such a file. The first that fits decides."""
 

@@ -95,7 +95,8 @@ def _render(image: Image.Image, placement: Placement, size: Size, spec: ImageInp
 
     Grey is made before scaling. Bilinear scaling widens its filter where it makes smaller, so nothing is skipped.
     """
-    image = image.convert(_MODES[spec.color])
+    if image.mode != _MODES[spec.color]:
+        image = image.convert(_MODES[spec.color])
     target = placement.target
     scaled = image.resize(
         (int(target.width), int(target.height)), Image.Resampling.BILINEAR, box=placement.source.corners
