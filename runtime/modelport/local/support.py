@@ -108,6 +108,10 @@ REFUSED_WITH_OTHER_TRITON: Final = (
 )
 
 
+PICTURES_ALONE: Final = frozenset({"azureml", "nexus"})
+"""APIs whose requests hold a picture and nothing else."""
+
+
 def refusals(resource: PublishedModel, *, own_triton: bool) -> list[str]:
     """Return a sentence for each field whose value cannot be served here."""
     if own_triton:
@@ -122,6 +126,9 @@ def notes(resource: PublishedModel, *, own_triton: bool) -> list[str]:
     found = list(_told(resource, NOTED if own_triton else (*NOTED, *NOTED_WITH_OTHER_TRITON)))
     if absent := sorted(set(apis_of(resource.spec)) - set(FORMATS)):
         found.append(f"spec.apis: {', '.join(absent)} would fit too and is not served by this release")
+    unusable = [api for api in served_apis(resource) if api in PICTURES_ALONE]
+    if unusable and all(each.kind != "Image" for each in resource.spec.io.inputs):
+        found.append(f"spec.io.inputs: none is of kind Image, so {' and '.join(unusable)} cannot be answered")
     return found
 
 

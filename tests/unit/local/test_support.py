@@ -148,6 +148,10 @@ def test_served_without_a_word(spec):
             {"access": {"ingress": {"host": "a.example.com", "className": "nginx"}}},
             "spec.access.ingress.className: nginx",
         ),
+        (
+            {"io": {"task": "ImageClassification", "inputs": [{"name": "x"}]}, "apis": ["azureml", OTHER]},
+            "spec.io.inputs: none is of kind Image, so azureml cannot be answered",
+        ),
     ],
 )
 def test_noted_and_served(spec, begins):
