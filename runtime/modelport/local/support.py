@@ -107,7 +107,6 @@ REFUSED_WITH_OTHER_TRITON: Final = (
     Limit("io.labelsFrom", "needs the model's files, and the Triton named by --triton has its own; use io.labels"),
 )
 
-
 PICTURES_ALONE: Final = frozenset({"azureml", "nexus"})
 """APIs whose requests hold a picture and nothing else."""
 
