@@ -1,7 +1,7 @@
-"""DICOM files to RGB pixels of eight bits, by pydicom and gdcm, as a viewer would show them.
+"""DICOM files to RGB pixels of eight bits, by pydicom, as a viewer would show them.
 
 Of a file of several frames one is read. Its size, in the header and in the compressed frame itself, is judged before a
-pixel is decoded. What the values mean is `grayscale.py`'s part.
+pixel is decoded. Compressed frames are decoded by `apart.py`; what the values mean is `grayscale.py`'s part.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import io
 import warnings
 from typing import Any, Final
 
-import gdcm
 import numpy as np
 import pydicom.config
 from numpy.typing import NDArray
@@ -20,8 +19,9 @@ from pydicom.encaps import get_frame
 from pydicom.filereader import read_dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_color_lut
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, RLELossless
 
+from modelport.gateway.codecs.apart import APART, Undecodable, Values
 from modelport.gateway.codecs.codestream import size_of
 from modelport.gateway.codecs.grayscale import to_gray
 from modelport.gateway.codecs.words import clip
@@ -35,8 +35,6 @@ _SLACK: Final = 64 * 1024
 
 warnings.filterwarnings("ignore", module=r"pydicom\.")  # remarks on callers' files; Python keeps each wording for ever
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-gdcm.Trace.WarningOff()
-gdcm.Trace.ErrorOff()
 
 
 def decode(data: bytes, path: str, *, pixels: int, frame: int | None) -> Image.Image:
@@ -48,7 +46,7 @@ def decode(data: bytes, path: str, *, pixels: int, frame: int | None) -> Image.I
         dataset = dcmread(io.BytesIO(data))
         index = _choose_frame(dataset, frame, path)
         _check_size(dataset, index, path, pixels)
-        values, photometric = _stored_values(dataset, index, path)
+        values, photometric = _stored_values(data, dataset, index, path)
         return Image.fromarray(_show(values, photometric, _of_frame(dataset, index))).convert("RGB")
     except BadRequest:
         raise
@@ -107,18 +105,17 @@ def _check_size(dataset: Dataset, index: int, path: str, pixels: int) -> None:
         raise BadRequest(f"{path}: a DICOM frame of {len(code)} bytes for a picture of {raw}")
 
 
-def _stored_values(dataset: Dataset, index: int, path: str) -> tuple[NDArray[Any], str]:
-    """Return integers, height x width or height x width x 3, and the photometric interpretation they are in."""
+def _stored_values(data: bytes, dataset: Dataset, index: int, path: str) -> Values:
     syntax = dataset.file_meta.TransferSyntaxUID
     if "PixelData" not in dataset or not 1 <= dataset.BitsStored <= _MOST_BITS:
         raise ValueError("no integers of 1 to 16 bits")
-    try:
-        values, properties = get_decoder(syntax).as_array(dataset, index=index)
-    except Exception as error:
-        if not syntax.is_compressed:
-            raise
-        raise _undecodable(syntax, path) from error
-    return values, str(properties["photometric_interpretation"])
+    if syntax.is_compressed and syntax != RLELossless:  # which pydicom decodes in Python
+        try:
+            return APART.decode(data, index)
+        except Undecodable as error:
+            raise _undecodable(syntax, path) from error
+    values, properties = get_decoder(syntax).as_array(dataset, index=index)
+    return Values(values, str(properties["photometric_interpretation"]))
 
 
 def _of_frame(dataset: Dataset, index: int) -> Dataset:
