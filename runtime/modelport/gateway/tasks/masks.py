@@ -49,12 +49,15 @@ def _without_short_cuts(points: Array, corners: Array) -> Array:
 
 def _largest_part(mask: Array) -> tuple[Array, Array] | None:
     """Cut the largest connected part out; return it and its place (x, y), or None for an empty mask."""
-    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    if len(stats) == 1:  # the background
+    x, y, width, height = cv2.boundingRect(mask)
+    if not width:
         return None
+    # Parts are told apart where there is anything: in a mask of the whole picture that is a small piece of it.
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask[y : y + height, x : x + width], connectivity=8)
     largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    x, y, width, height, _ = stats[largest].tolist()
-    return (parts[y : y + height, x : x + width] == largest).astype(np.uint8), np.array([x, y], np.float64)
+    left, top, width, height, _ = stats[largest].tolist()
+    part = parts[top : top + height, left : left + width] == largest
+    return part.astype(np.uint8), np.array([x + left, y + top], np.float64)
 
 
 def object_outline(mask: Array, box: Array, size: tuple[int, int], threshold: float) -> Array:
