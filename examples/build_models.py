@@ -8,6 +8,7 @@ A second run finds everything up to date and returns at once. The same script on
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import io
 import json
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 STAMP = ".built"
-SOURCES = (Path(__file__).resolve(), HERE / "shapes.py", HERE / "echo" / "model.py")
+SOURCES = (Path(__file__).resolve(), HERE / "shapes.py", HERE / "finders.py", HERE / "echo" / "model.py")
 
 HALF_PLUS_TWO = """
 <ir_version: 8, opset_import: ["": 17]>
@@ -154,6 +155,22 @@ def shapes_files() -> dict[str, bytes]:
     }
 
 
+def finders_files() -> dict[str, bytes]:
+    """Return the two models that find bright things, a picture for each, and the body of a request with it."""
+    import finders
+
+    pictures = {"rectangles": finders.draw_rectangles(), "blobs": finders.draw_blobs()}
+    files = {
+        "rectangles/model.onnx": onnx_bytes(finders.RECTANGLES, finders.rectangles_weights()),
+        "blobs/model.onnx": onnx_bytes(finders.BLOBS, finders.blobs_weights()),
+    }
+    for name, picture in pictures.items():
+        png = png_bytes(picture)
+        body = {"image_type": "base64", "data": base64.b64encode(png).decode()}
+        files |= {f"pictures/{name}.png": png, f"pictures/{name}.json": json.dumps(body).encode()}
+    return files
+
+
 def build() -> dict[str, bytes]:
     """Return every file of every sample model by its path below the output folder."""
     return {
@@ -163,6 +180,7 @@ def build() -> dict[str, bytes]:
         "ripeness/3/model.onnx": ripeness(3),
         "ripeness/4/model.onnx": ripeness(4),
         **shapes_files(),
+        **finders_files(),
     }
 
 

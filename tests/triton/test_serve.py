@@ -13,6 +13,8 @@ import subprocess
 import pytest
 
 MODELS = ("half_plus_two", "saved_model_half_plus_three", "echo", "ripeness", "shapes")
+FINDERS = ("rectangles", "blobs")
+"""Published for pictures alone."""
 
 
 class TestPrinted:
@@ -36,7 +38,9 @@ class TestPrinted:
     def test_every_model_is_ready(self, served):
         readiness = served.readiness()
         assert readiness["ready"] is True
-        assert {name: model["ready"] for name, model in readiness["models"].items()} == dict.fromkeys(MODELS, True)
+        assert {name: model["ready"] for name, model in readiness["models"].items()} == dict.fromkeys(
+            (*MODELS, *FINDERS), True
+        )
 
     def test_only_loopback_is_listened_on(self, served):
         addresses = {

@@ -91,7 +91,7 @@ class AudioInput(Frozen):
     layout: Literal["LC", "CL"] = "LC"
     """Order of the tensor's dimensions: length and channels, or channels and length."""
     sample_rate: Annotated[int, Field(ge=1000, le=768000)] | None = None
-    """Samples per second that a file must have; it is never resampled. Absent: any."""
+    """Samples per second that the model takes; a file of another rate is resampled. Absent: the file's own rate."""
 
 
 class Input(Frozen):

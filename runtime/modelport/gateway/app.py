@@ -49,7 +49,8 @@ log = logging.getLogger(__name__)
 UNKNOWN_MODEL_BODY_BYTES = 1 << 20
 """As much is read for what names no model: enough to tell bad JSON, which some documents put first."""
 THREAD_FROM_BYTES = 1 << 20
-"""Bodies and answers from this size on, some milliseconds of work, are decoded and encoded beside the event loop."""
+"""Bodies and answers from this size on, some milliseconds of work, are decoded and encoded beside the event loop; those
+of a format that is `heavy` always are."""
 
 _Done = TypeVar("_Done")
 
@@ -216,7 +217,8 @@ class Gateway:
 async def _timed(visit: Visit, stage: str, size: int, work: Callable[[], _Done]) -> _Done:
     """Do a format's work and note how long it took; large work beside the event loop, which others wait for."""
     began = perf_counter()
-    done = work() if size < THREAD_FROM_BYTES else await asyncio.to_thread(work)
+    beside = visit.format.heavy or size >= THREAD_FROM_BYTES
+    done = await asyncio.to_thread(work) if beside else work()
     visit.seconds[stage] = perf_counter() - began
     return done
 

@@ -34,9 +34,13 @@ SERVED: Final = (
     "model.config.parameters",
     "model.config.pbtxt",
     "io.inputs[].name",
+    "io.inputs[].kind",
+    "io.inputs[].image",
+    "io.inputs[].audio",
     "io.labels",
     "io.labelsFrom",
     "io.signatures",
+    "io.detection",
     "access.keys",
     "access.anonymous",
     "access.rateLimit",
@@ -46,6 +50,7 @@ SERVED: Final = (
     "limits.bodyBytes",
     "limits.tensorElements",
     "limits.depth",
+    "limits.pixels",
     "limits.timeoutSeconds",
     "limits.queueLength",
 )
@@ -61,22 +66,14 @@ NOTED: Final = (
     Limit("access.ingress.className", "belongs to a cluster's ingress; here the gateway itself listens"),
     Limit("access.ingress.tls", "belongs to a cluster's ingress; here the gateway speaks plain http"),
     Limit("access.ingress.annotations", "belong to a cluster's ingress; here the gateway itself listens"),
-    Limit("limits.pixels", "limits pictures, which this release does not take yet"),
     Limit("versionTag", "rolls Pods in a cluster; here every change is applied anyway"),
 )
 """What means something in a cluster only: said once, and the model is served."""
 
+_TASKS: Final = ("Tensor", "ImageClassification", "ObjectDetection", "InstanceSegmentation", "AudioClassification")
 _LATER = "is not served by this release; leave it out"
 REFUSED: Final = (
-    Limit(
-        "io.task",
-        "is not served by this release, which serves Tensor and ImageClassification",
-        frozenset({"Tensor", "ImageClassification"}),
-    ),
-    Limit("io.inputs[].kind", "is not served by this release, which takes tensors only", frozenset({"Tensor"})),
-    Limit("io.inputs[].image", _LATER),
-    Limit("io.inputs[].audio", _LATER),
-    Limit("io.detection", _LATER),
+    Limit("io.task", f"is not served by this release, which serves {', '.join(_TASKS)}", frozenset(_TASKS)),
     Limit("io.tabular", _LATER),
     Limit("apis", f"is not served by this release, which serves {', '.join(sorted(FORMATS))}", frozenset(FORMATS)),
     Limit("execution.type", "is not served by this release, which serves Dedicated", frozenset({"Dedicated"})),
@@ -110,6 +107,9 @@ REFUSED_WITH_OTHER_TRITON: Final = (
     Limit("io.labelsFrom", "needs the model's files, and the Triton named by --triton has its own; use io.labels"),
 )
 
+PICTURES_ALONE: Final = frozenset({"azureml", "nexus"})
+"""APIs whose requests hold a picture and nothing else."""
+
 
 def refusals(resource: PublishedModel, *, own_triton: bool) -> list[str]:
     """Return a sentence for each field whose value cannot be served here."""
@@ -125,6 +125,9 @@ def notes(resource: PublishedModel, *, own_triton: bool) -> list[str]:
     found = list(_told(resource, NOTED if own_triton else (*NOTED, *NOTED_WITH_OTHER_TRITON)))
     if absent := sorted(set(apis_of(resource.spec)) - set(FORMATS)):
         found.append(f"spec.apis: {', '.join(absent)} would fit too and is not served by this release")
+    unusable = [api for api in served_apis(resource) if api in PICTURES_ALONE]
+    if unusable and all(each.kind != "Image" for each in resource.spec.io.inputs):
+        found.append(f"spec.io.inputs: none is of kind Image, so {' and '.join(unusable)} cannot be answered")
     return found
 
 

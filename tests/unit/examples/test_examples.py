@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import struct
 import sys
 import zlib
@@ -29,7 +30,7 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ModuleType, Modul
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     yield importlib.import_module("build_models"), importlib.import_module("shapes")
-    for name in ("build_models", "shapes"):
+    for name in ("build_models", "finders", "shapes"):
         sys.modules.pop(name, None)
 
 
@@ -49,6 +50,8 @@ def test_the_manifests_stand_in_the_order_in_which_a_reader_learns() -> None:
         "echo",
         "ripeness",
         "shapes",
+        "rectangles",
+        "blobs",
     ]
 
 
@@ -64,8 +67,8 @@ def test_a_manifest_names_a_model_that_the_script_makes(
 
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.stem)
 def test_a_manifest_shows_a_command_for_its_model(file: Path) -> None:
-    name = model_name(load(file))
-    assert f"http://localhost:8080/v1/models/{name}" in file.read_text("utf-8")
+    name = re.escape(model_name(load(file)))
+    assert re.search(rf"http://localhost:8080/(v1/models/)?{name}[:/]", file.read_text("utf-8"))
 
 
 def test_the_small_models_compute_what_they_say(scripts: tuple[ModuleType, ModuleType]) -> None:
@@ -73,6 +76,17 @@ def test_the_small_models_compute_what_they_say(scripts: tuple[ModuleType, Modul
     x = np.array([1, 2, 5], np.float32)
     assert run(build.onnx_bytes(build.HALF_PLUS_TWO), x=x).tolist() == [2.5, 3, 4.5]
     assert run(build.onnx_bytes(build.HALF_PLUS_THREE), x=x).tolist() == [3.5, 4, 5.5]
+
+
+def test_the_rectangles_are_found_with_their_colours(scripts: tuple[ModuleType, ModuleType]) -> None:
+    build, _ = scripts
+    finders = importlib.import_module("finders")
+    picture = np.zeros((1, 3, 64, 64), np.float32)
+    picture[0, 0, 10:20, 5:30] = 1
+    picture[0, 2, 40:64, 32:64] = 0.75
+    (head,) = run(build.onnx_bytes(finders.RECTANGLES, finders.rectangles_weights()), images=picture)
+    found = head.T[head[4:].max(axis=0) > 0]
+    assert found.tolist() == [[17.5, 15, 25, 10, 1, 0, 0], [48, 52, 32, 24, 0, 0, 0.75]]
 
 
 def test_the_two_versions_of_ripeness_agree_on_the_tensors_and_not_on_the_scores(

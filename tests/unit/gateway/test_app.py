@@ -7,6 +7,7 @@ the headers that every answer has.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +23,8 @@ from modelport.api import KeyDigest, KeyDigests, ServedModel, parse_manifest
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, ServingConfig
 from modelport.gateway.errors import GatewayError, InternalError, Unavailable
-from modelport.gateway.formats.base import ServerMeta, VersionState
+from modelport.gateway.formats import FORMATS
+from modelport.gateway.formats.base import Call, Model, ServerMeta, VersionState
 from modelport.gateway.metrics import GatewayMetrics
 from modelport.gateway.ports import build_public_app
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta, TensorSpec
@@ -307,6 +309,23 @@ async def test_only_the_origins_of_the_spec_may_read_the_answer(start: Start) ->
     assert "Access-Control-Allow-Origin" not in refused.headers
     assert (await port.post(Origin="https://app.example.com"))[2]["Vary"] == "Origin"
     assert "Access-Control-Allow-Origin" not in (await port.post(Origin="https://evil.example.com"))[2]
+
+
+@pytest.mark.parametrize("heavy", [False, True], ids=["light", "heavy"])
+async def test_a_heavy_formats_work_is_done_beside_the_event_loop(
+    start: Start, monkeypatch: pytest.MonkeyPatch, heavy: bool
+) -> None:
+    form, threads = FORMATS["tensorflow-serving"], []
+    decode = form.decode
+
+    def noting(call: Call, model: Model) -> InferRequest:
+        threads.append(threading.current_thread())
+        return decode(call, model)
+
+    monkeypatch.setattr(form, "heavy", heavy)
+    monkeypatch.setattr(form, "decode", noting)
+    assert (await (await start()).post())[0] == 200
+    assert [thread is not threading.main_thread() for thread in threads] == [heavy]
 
 
 async def test_a_large_answer_is_compressed_for_who_accepts_it(start: Start) -> None:

@@ -203,7 +203,7 @@ def test_the_real_formats_make_a_valid_document(names: list[str]) -> None:
     formats = [FORMATS[name] for name in names]
     models = a_model("half_plus_two", labels={"stable": 1}), a_model("echo", anonymous=True)
     document = built(*((model, formats) for model in models))
-    assert len(document["paths"]) > 6
+    assert len(document["paths"]) >= 3 + len(models), "the gateway's own, and those of each model"
     for item in document["paths"].values():
         for method, operation in item.items():
             if method != "parameters":

@@ -9,6 +9,7 @@ An integer beyond 64 bits may arrive as a float; whoever wants an integer refuse
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -24,6 +25,7 @@ _BRACKETS = b"[]{}"
 _NOT_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
 _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 _CONSTANTS = (b"-Infinity", b"Infinity", b"NaN")
+_CONSTANT = re.compile("NaN|Infinity")
 
 
 def loads(body: bytes, *, constants: bool, depth: int = DEPTH) -> Any:
@@ -81,7 +83,9 @@ def _blank_constants(body: bytes) -> bytes:
 
 
 def _not_json(error: json.JSONDecodeError) -> BadRequest:
-    return BadRequest(f"the body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})")
+    constant = _CONSTANT.match(error.doc, error.pos)
+    reason = f"{constant[0]} is not a number in JSON" if constant else error.msg
+    return BadRequest(f"the body is not JSON: {reason} (line {error.lineno}, column {error.colno})")
 
 
 def _is_deeper_than(depth: int, body: bytes) -> bool:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from modelport.gateway.formats.azureml import AzureMl
 from modelport.gateway.formats.base import Format
+from modelport.gateway.formats.nexus import Nexus
+from modelport.gateway.formats.nnc import Nnc
 from modelport.gateway.formats.open_inference import OpenInference
 from modelport.gateway.formats.tensorflow_serving import TensorFlowServing
 
@@ -23,5 +26,8 @@ def registry(*formats: Format) -> Mapping[str, Format]:
 FORMATS = registry(
     TensorFlowServing(),
     OpenInference(),
+    Nnc(),
+    AzureMl(),
+    Nexus(),
 )
 """Every format, by its name in `spec.apis`. The first words the errors of addresses that are nobody's."""

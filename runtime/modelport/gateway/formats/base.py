@@ -133,6 +133,8 @@ class Format(Protocol):
     prefixes: Sequence[str]
     """Paths below these belong to the format also where no route matches: their errors take its shape."""
     routes: Sequence[Route]
+    heavy: bool
+    """Its bodies hold pictures or sounds: a few kilobytes may be much work, which is never done on the event loop."""
 
     def decode(self, call: Call, model: Model) -> InferRequest:
         """Read the body into tensors that fit `model.meta`; raise BadRequest with the JSON path."""

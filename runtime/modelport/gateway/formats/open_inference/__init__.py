@@ -50,6 +50,7 @@ class OpenInference:
     name = "open-inference"
     prefixes: Sequence[str] = ("/v2",)
     routes: Sequence[Route] = (*_SERVER, *_MODEL, *refusals.ROUTES)
+    heavy = False
 
     def decode(self, call: Call, model: Model) -> InferRequest:
         """Read an inference request: JSON, JSON with binary tensors behind it, or one raw tensor."""

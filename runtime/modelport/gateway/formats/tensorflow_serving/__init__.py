@@ -43,6 +43,7 @@ class TensorFlowServing:
             *(Route("POST", f"{path}:{verb}", Operation.INFER) for verb in _METHODS),
         )
     )
+    heavy = False
 
     def decode(self, call: Call, model: Model) -> InferRequest:
         """Read the body of a predict, classify or regress request."""
