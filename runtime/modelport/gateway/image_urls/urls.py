@@ -34,7 +34,7 @@ def parse_url(text: str, allow: Sequence[str]) -> URL:
     if _CONTROL.search(text):
         raise UrlRefused("expected a URL, got one with control characters")
     try:
-        url = URL(text)
+        url = _read(text)
     except ValueError as error:
         raise UrlRefused("expected a URL, got what is none") from error
     check_url(url, allow)
@@ -46,7 +46,7 @@ def follow(url: URL, location: str, allow: Sequence[str]) -> URL:
     if not location or _CONTROL.search(location):
         raise UrlRefused(f"{url.raw_host}: redirects to what is no URL")
     try:
-        target = url.join(URL(location))
+        target = url.join(_read(location))
     except ValueError as error:
         raise UrlRefused(f"{url.raw_host}: redirects to what is no URL") from error
     try:
@@ -62,7 +62,7 @@ def check_url(url: URL, allow: Sequence[str]) -> None:
         raise UrlRefused(f"a URL of http or https is expected, got the scheme {quote(url.scheme)}")
     if url.raw_user is not None or url.raw_password is not None:
         raise UrlRefused("a URL with a user or a password in it is not fetched")
-    host, port = url.raw_host or "", url.port or 0
+    host, port = (url.raw_host or "").lower(), url.port or 0
     if ":" in host or _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
         # A host that ends in a number is an IPv4 address, however it is spelled (WHATWG URL, "ends in a number").
         raise UrlRefused(f"{clip(host)}: hosts are named, not given as addresses")
@@ -71,6 +71,13 @@ def check_url(url: URL, allow: Sequence[str]) -> None:
     if not any(_fits(host.removesuffix("."), port, pattern) for pattern in allow):
         shown = clip(host) if port in PORTS else f"{clip(host)}:{port}"
         raise UrlRefused(f"{shown}: the model allows no pictures from there (spec.access.imageUrls.allow)")
+
+
+def _read(text: str) -> URL:
+    """Parse a URL. One that needs no quoting stays as it was written: signatures are made over every character."""
+    url = URL(text, encoded=text.isascii() and " " not in text)
+    _ = url.port  # host and port are parsed with the first of them that is looked at, and here ValueError is expected
+    return url
 
 
 def _fits(host: str, port: int, pattern: str) -> bool:
