@@ -46,7 +46,7 @@ class AsyncClient:
         """
         if key is not None and not _KEY.fullmatch(key):
             raise InvalidCall("the key holds a character that no header can carry; expected printable ASCII")
-        self._base = str(parse_url(url)).rstrip("/") if url else ""
+        self._base = str(parse_base(url)).rstrip("/") if url else ""
         self._key = key
         self._timeout = timeout
         self._retries = retries or Retries()
@@ -136,6 +136,14 @@ class AsyncClient:
                 headers={"User-Agent": "modelport-client"},
             )
         return self._session
+
+
+def parse_base(text: str) -> URL:
+    """Read the address below which models answer; raise InvalidCall."""
+    url = parse_url(text)
+    if url.raw_query_string:
+        raise InvalidCall(f"the server's address {shown(url)} has a query; use predict_at for a whole address")
+    return url
 
 
 def parse_url(text: str) -> URL:

@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from typing import Any, NoReturn
+from urllib.error import HTTPError
 
 from modelport.client.asynchronous import parse_url, shown
 from modelport.client.blocking import Client
@@ -206,7 +207,10 @@ def _fetch(address: str) -> bytes:
         with urllib.request.urlopen(address, timeout=FETCH_SECONDS) as response:  # noqa: S310 http and https alone
             data: bytes = response.read(PICTURE_BYTES + 1)
     except (OSError, HTTPException) as error:
-        raise Unreachable(f"cannot fetch the picture {where}: {getattr(error, 'reason', error)}") from error
+        if isinstance(error, HTTPError):
+            error.close()
+        reason = getattr(error, "reason", None) or type(error).__name__
+        raise Unreachable(f"cannot fetch the picture {where}: {reason}") from error
     if len(data) > PICTURE_BYTES:
         raise ClientError(f"the picture {where} has more than {PICTURE_BYTES} bytes")
     return data

@@ -44,9 +44,9 @@ class BadAnswer(ClientError):
 class Refused(ClientError):
     """The server answered with an error."""
 
-    def __init__(self, status: int, words: Words, *, retry_after: float | None = None, request_id: str = "") -> None:
+    def __init__(self, status: int, words: Words, retry_after: float | None = None, request_id: str = "") -> None:
         """Take the HTTP status, the server's words and what its headers say."""
-        super().__init__(f"{status} {words.message}" if not words.code else f"{status} {words.code}: {words.message}")
+        super().__init__(status, words, retry_after, request_id)  # all of them, so that it can be pickled
         self.status = status
         self.code = words.code
         """The format's own name of the error; empty where the format has none."""
@@ -55,6 +55,10 @@ class Refused(ClientError):
         """Seconds after which the server may be asked again; None where it does not say."""
         self.request_id = request_id
         """By which the server's log names the request."""
+
+    def __str__(self) -> str:
+        """Return the status and the server's words."""
+        return f"{self.status} {self.code}: {self.message}" if self.code else f"{self.status} {self.message}"
 
 
 @dataclass(frozen=True, slots=True)

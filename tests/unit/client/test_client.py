@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import socket
 import threading
 import traceback
@@ -103,12 +104,20 @@ def test_errors_have_the_servers_words(server, client, body, code, message):
     assert len(server.bodies) == 1
 
 
+def test_errors_travel_between_processes(server, client):
+    server.give({"error": "BadRequest", "message": "data: no"}, 400)
+    with pytest.raises(Refused) as caught:
+        client.predict("half", ROWS)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (str(copy), copy.status, copy.code) == ("400 BadRequest: data: no", 400, "BadRequest")
+
+
 def test_the_key_is_in_no_text(server, client):
     server.give(f"proxy: Authorization: Bearer {KEY}".encode(), 502)
     with pytest.raises(Refused) as caught:
         client.predict("half", ROWS)
-    texts = [repr(client), repr(client._client), str(caught.value), repr(vars(caught.value))]
-    assert not [text for text in texts if KEY in text]
+    texts = [repr(client), repr(client._client), *(show(caught.value) for show in (str, repr, vars))]
+    assert not [text for text in texts if KEY in str(text)]
     assert repr(client) == f"Client('{server.url}')"
 
 
@@ -196,6 +205,7 @@ def test_patience_can_be_switched_off(server):
         ("ftp://models.example.com", "not an http:// or https:// address"),
         ("http://", "not an http:// or https:// address|not a URL"),
         ("http://me:hidden@models.example.com", "holds a user or password"),
+        ("http://models.example.com/?key=hidden", "has a query"),
     ],
 )
 def test_addresses_that_cannot_be_meant(url, words):

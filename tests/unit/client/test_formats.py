@@ -72,6 +72,10 @@ class TestTensorFlowServing:
     def test_who_answered_is_told(self):
         assert answered(TensorFlowServing(instances=[1]), {"predictions": []}).served == Served("3", "sha256:ab", "r1")
 
+    def test_what_json_cannot_hold_is_refused(self):
+        with pytest.raises(InvalidCall, match="got complex"):
+            TensorFlowServing(instances=[1j]).encode()
+
     @pytest.mark.parametrize("fields", [{}, {"instances": [1], "inputs": [1]}])
     def test_rows_or_columns_but_not_both(self, fields):
         with pytest.raises(InvalidCall, match="exactly one"):
@@ -118,9 +122,20 @@ class TestOpenInference:
         body = OpenInference({}, outputs=["y"]).encode()
         assert json.loads(body.data)["outputs"] == [{"name": "y"}]
 
-    def test_an_array_without_a_data_type_is_refused(self):
-        with pytest.raises(InvalidCall, match=r"inputs\.x: an array of complex128"):
-            OpenInference({"x": np.array([1j])}).encode()
+    def test_a_string_keeps_its_last_nul(self):
+        assert OpenInference({"x": [b"a\0"]}).encode().data.endswith(b"\x02\0\0\0a\0")
+
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [
+            (np.array([1j]), "an array of complex128"),
+            ([[1], [1, 2]], "expected lists of one length"),
+            (np.array([1], object), "expected str or bytes in an array of objects, got int"),
+        ],
+    )
+    def test_what_the_protocol_cannot_hold_is_refused(self, value, words):
+        with pytest.raises(InvalidCall, match=rf"inputs\.x: {words}"):
+            OpenInference({"x": value}).encode()
 
     def test_a_string_that_ends_behind_the_answer_is_none_of_this_format(self):
         header = {"name": "y", "datatype": "BYTES", "shape": [1], "parameters": {"binary_data_size": 5}}

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import quote
 
+from modelport.client.errors import InvalidCall
+
 R_co = TypeVar("R_co", covariant=True)
 
 JSON = "application/json"
@@ -86,4 +88,4 @@ def _plain(value: Any) -> Any:
         return {"b64": base64.b64encode(value).decode()}
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+    raise InvalidCall(f"expected values that JSON can hold, or numpy's, got {type(value).__name__}")

@@ -72,8 +72,8 @@ class OpenInference:
         """Lay out the JSON object and the tensors behind it."""
         tensors, contents = [], []
         for name, value in self.inputs.items():
-            array = _array(value)
-            contents.append(_to_bytes(array))
+            array = _array(value, name)
+            contents.append(_to_bytes(array, name))
             size = {"binary_data_size": len(contents[-1])}
             tensors.append({"name": name, "shape": array.shape, "datatype": _datatype(array, name), "parameters": size})
         header: dict[str, Any] = {"inputs": tensors, "parameters": {"binary_data_output": True}}
@@ -95,11 +95,14 @@ class OpenInference:
         return Tensors(outputs, answer.served)
 
 
-def _array(value: ArrayLike) -> Array:
+def _array(value: ArrayLike, name: str) -> Array:
     """Return an array, little-endian; strings as objects."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InvalidCall(f"inputs.{name}: expected lists of one length: {error}") from error
     if array.dtype.kind in "US":
-        return array.astype(object)
+        return np.asarray(value, object)  # of the value itself, since numpy's strings lose a NUL at their end
     return array.astype(array.dtype.newbyteorder("<"), copy=False)
 
 
@@ -110,10 +113,13 @@ def _datatype(array: Array, name: str) -> str:
         raise InvalidCall(f"inputs.{name}: an array of {array.dtype} has no data type in the protocol") from error
 
 
-def _to_bytes(array: Array) -> bytes:
+def _to_bytes(array: Array, name: str) -> bytes:
     if array.dtype.kind != "O":
         return array.tobytes()
-    texts = (text.encode() if isinstance(text, str) else bytes(text) for text in array.reshape(-1))
+    texts = [text.encode() if isinstance(text, str) else text for text in array.reshape(-1)]
+    for text in texts:
+        if not isinstance(text, bytes):
+            raise InvalidCall(f"inputs.{name}: expected str or bytes in an array of objects, got {type(text).__name__}")
     return b"".join(part for text in texts for part in (_LENGTH.pack(len(text)), text))
 
 
