@@ -121,6 +121,11 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="generated keys and working files (default: %(default)s in this folder)",
     )
+    add(
+        "--allow-loopback-images",
+        action="store_true",
+        help="fetch pictures that requests name by URL from this machine too; for tests",
+    )
     add("--log-format", choices=sorted(logs.FORMATTERS), default=defaults.log_format, help="(default: %(default)s)")
     add("--log-level", choices=logs.LEVELS, default=defaults.log_level, help="(default: %(default)s)")
     parser.set_defaults(run=_serve)

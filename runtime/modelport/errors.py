@@ -6,6 +6,7 @@
     ├── repository.InvalidModel        a model that cannot be served
     ├── local.ServeError               a machine on which `modelport serve` cannot run
     ├── loadtest.LoadtestError         an address that cannot be load-tested
+    ├── client.ClientError             a call that brought no prediction
     └── gateway.errors.GatewayError    a request that cannot be answered
 
 The text of each is one clear sentence for its reader: what is wrong, where, what was expected and what came. It never

@@ -35,7 +35,8 @@ class Case:
     source: str
     """The document and section, or the page of the project's docs, that says so."""
     request: Mapping[str, Any]
-    """`path`; `method` if not POST, `headers`, `query`, `body`: text, or bytes as `!!binary`."""
+    """`path`; `method` if not POST, `headers`, `query`, `body`: text, or bytes as `!!binary`; `fetched`: what stands
+    behind the URLs that the format names, likewise."""
     reply: Mapping[str, Any]
     """`status` if not 200, and what the body is: `text`, `json` or `bytes`; `headers` that must be among them."""
     model: Mapping[str, Any] = field(default_factory=dict)
@@ -127,7 +128,18 @@ def check_request(request: InferRequest, case: Case) -> None:
         assert request.parameters == case.parameters
 
 
+def fetch(match: Match, call: Call, case: Case, model: Model) -> Call:
+    """Give the format exactly what it names, where the model's spec allows it."""
+    if model.spec.access.image_urls is None:
+        return call
+    named = match.format.urls(call, model)
+    behind = case.request.get("fetched", {})
+    assert {url for _, url in named} == behind.keys()
+    return call.with_fetched({path: behind[url] for path, url in named})
+
+
 def infer(match: Match, call: Call, case: Case, model: Model) -> Reply:
+    call = fetch(match, call, case, model)
     request = match.format.decode(call, model)
     check_request(request, case)
     names = model.meta.outputs if request.outputs is None else request.outputs

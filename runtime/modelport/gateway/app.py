@@ -1,6 +1,6 @@
 """The public port: one request, from its path to its answer.
 
-    place → route → model → key → rate → body → decode → coalesce → Triton → encode
+    place → route → model → key → rate → body → fetch → decode → coalesce → Triton → encode
 
 Formats decide what is said, `models.py` who answers, `coalesce.py` how it travels; here it is put in order, bounded in
 time and counted. Nothing that goes wrong leaves by another way than a format's own error.
@@ -33,7 +33,8 @@ from modelport.gateway.errors import (
 )
 from modelport.gateway.facts import model_facts, server_facts
 from modelport.gateway.formats import FORMATS
-from modelport.gateway.formats.base import Operation, Reply
+from modelport.gateway.formats.base import Model, Operation, Reply
+from modelport.gateway.image_urls import ImageFetcher
 from modelport.gateway.keys import Keyring
 from modelport.gateway.live_model import LiveModel
 from modelport.gateway.metrics import GatewayMetrics, ModelMetrics
@@ -69,6 +70,7 @@ class Gateway:
         self._addresses = Addresses(())
         self._keys = Keyring(ServingConfig())
         self._rates = RateLimiter({}, workers=options.workers)
+        self._images = ImageFetcher(loopback=options.allow_loopback_images)
 
     @property
     def ready(self) -> bool:
@@ -165,10 +167,20 @@ class Gateway:
         meta = model.resolve(version)
         visit.version = str(meta.version)
         view = model.view(meta)
+        await self._fetch(visit, view)
         wanted = await _timed(visit, "decode", len(visit.call.body), lambda: visit.format.decode(visit.call, view))
         result = await self._travel(visit, model, meta, wanted)
         size = sum(array.nbytes for array in result.outputs.values())
         return await _timed(visit, "encode", size, lambda: visit.format.encode(result, wanted, visit.call, view))
+
+    async def _fetch(self, visit: Visit, model: Model) -> None:
+        """Fetch the pictures that the body names by URL, where the model's spec allows it."""
+        allowed = model.spec.access.image_urls
+        if allowed is None:
+            return
+        named = await _beside(visit, len(visit.call.body), lambda: visit.format.urls(visit.call, model))
+        if named:
+            visit.call = visit.call.with_fetched(await self._images.fetch(named, allowed, model.spec.limits.body_bytes))
 
     async def _travel(self, visit: Visit, model: LiveModel, meta: ModelMeta, wanted: InferRequest) -> InferResult:
         queue = self._counters(visit).queue
@@ -215,12 +227,18 @@ class Gateway:
 
 
 async def _timed(visit: Visit, stage: str, size: int, work: Callable[[], _Done]) -> _Done:
-    """Do a format's work and note how long it took; large work beside the event loop, which others wait for."""
+    """Do a format's work and note how long it took."""
     began = perf_counter()
-    beside = visit.format.heavy or size >= THREAD_FROM_BYTES
-    done = await asyncio.to_thread(work) if beside else work()
+    done = await _beside(visit, size, work)
     visit.seconds[stage] = perf_counter() - began
     return done
+
+
+async def _beside(visit: Visit, size: int, work: Callable[[], _Done]) -> _Done:
+    """Do a format's work; large work beside the event loop, which others wait for."""
+    if visit.format.heavy or size >= THREAD_FROM_BYTES:
+        return await asyncio.to_thread(work)
+    return work()
 
 
 def _rates(config: ServingConfig) -> dict[str, Rate]:

@@ -55,6 +55,8 @@ class GatewayOptions:
     its own, so that Triton is in it."""
     log_format: str = "text"
     """`text` for people, `json` for machines."""
+    allow_loopback_images: bool = False
+    """Pictures named by URL may come from this machine; for tests."""
     drain_seconds: float = 30.0
     """Longest time in seconds for requests in flight after SIGTERM; a Pod has 30 by default."""
 

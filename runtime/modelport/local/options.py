@@ -36,6 +36,8 @@ class ServeOptions:
     """File of MODEL:NAME:KEY lines; None to generate keys."""
     secrets: Path | None = None
     """Folder of Secrets, SECRET/ENTRY."""
+    allow_loopback_images: bool = False
+    """Pictures named by URL may come from this machine; for tests."""
     log_format: str = "text"
     log_level: str = "info"
 

@@ -66,7 +66,9 @@ def build_gateway_command(
         "--log-format": options.log_format,
         "--log-level": options.log_level,
     }
-    given = (str(part) for pair in arguments.items() if pair[1] is not None for part in pair)
+    given = [str(part) for pair in arguments.items() if pair[1] is not None for part in pair]
+    if options.allow_loopback_images:
+        given.append("--allow-loopback-images")
     # -P: a folder named like a package in the working folder must not take its place.
     argv = (sys.executable, "-P", "-m", "modelport.gateway", *given)
     return Command("the gateway", argv, os.environ, DRAIN_SECONDS + 5, sockets=file_numbers(listening))

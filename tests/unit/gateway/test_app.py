@@ -311,6 +311,25 @@ async def test_only_the_origins_of_the_spec_may_read_the_answer(start: Start) ->
     assert "Access-Control-Allow-Origin" not in (await port.post(Origin="https://evil.example.com"))[2]
 
 
+@pytest.mark.parametrize(
+    ("access", "status", "says"),
+    [
+        ({"anonymous": True}, 200, "predictions"),
+        ({"anonymous": True, "imageUrls": {"allow": ["a.example.com"]}}, 400, "x: 127.0.0.1: hosts are named"),
+    ],
+    ids=["not allowed, so not looked for", "allowed, so fetched before the body is decoded"],
+)
+async def test_urls_are_fetched_where_the_spec_allows_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch, access: Mapping[str, Any], status: int, says: str
+) -> None:
+    monkeypatch.setattr(FORMATS["tensorflow-serving"], "urls", lambda call, model: (("x", "http://127.0.0.1/?secret"),))
+    port = await start(access=access)
+    got, text, _ = await port.post()
+
+    assert (got, says in text, "secret" in text) == (status, True, False)
+    assert len(port.triton.traces) == (status == 200)
+
+
 @pytest.mark.parametrize("heavy", [False, True], ids=["light", "heavy"])
 async def test_a_heavy_formats_work_is_done_beside_the_event_loop(
     start: Start, monkeypatch: pytest.MonkeyPatch, heavy: bool

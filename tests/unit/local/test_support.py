@@ -87,9 +87,6 @@ def test_each_entry_names_a_field(entry):
             id="autoscaling",
         ),
         pytest.param(
-            {"access": {"imageUrls": {"allow": ["images.example.com"]}}}, "spec.access.imageUrls:", id="pictures by URL"
-        ),
-        pytest.param(
             {"io": {"task": "ImageClassification"}, "evaluation": {}},
             "spec.evaluation:",
             id="a block that is only there",
@@ -107,6 +104,7 @@ def test_refused(spec, begins):
         pytest.param({}, id="nothing but a model"),
         pytest.param({"io": {"task": "ImageClassification", "labels": ["a", "b"]}}, id="a classifier of tensors"),
         pytest.param({"execution": {"type": "Dedicated", "device": "CPU", "instances": 1}}, id="defaults written out"),
+        pytest.param({"access": {"imageUrls": {"allow": ["images.example.com"]}}}, id="pictures by URL"),
         pytest.param({"access": {"anonymous": True, "grpc": False}}, id="a refused field at its harmless value"),
         pytest.param(
             {

@@ -77,10 +77,16 @@ class Call:
     body: bytes = b""
     """Decompressed."""
     request_id: str = ""
+    fetched: Mapping[str, bytes] = field(default_factory=dict)
+    """What stood behind the URLs that `Format.urls` named, by their JSON paths."""
 
     def with_body(self, body: bytes) -> Call:
         """The same call, once its body has been read."""
         return replace(self, body=body)
+
+    def with_fetched(self, fetched: Mapping[str, bytes]) -> Call:
+        """The same call, once the pictures that it names by URL have been fetched."""
+        return replace(self, fetched=fetched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,12 @@ class Format(Protocol):
     routes: Sequence[Route]
     heavy: bool
     """Its bodies hold pictures or sounds: a few kilobytes may be much work, which is never done on the event loop."""
+
+    def urls(self, call: Call, model: Model) -> Sequence[tuple[str, str]]:
+        """Return the pictures that the body names by URL, as (JSON path, URL), to be fetched before `decode`.
+
+        Asked only where the model's spec has `access.imageUrls`. The URLs are as the caller wrote them, unchecked.
+        """
 
     def decode(self, call: Call, model: Model) -> InferRequest:
         """Read the body into tensors that fit `model.meta`; raise BadRequest with the JSON path."""

@@ -33,6 +33,10 @@ class AzureMl:
     routes: Sequence[Route] = (Route("POST", ADDRESS, Operation.INFER),)
     heavy = True
 
+    def urls(self, call: Call, model: Model) -> Sequence[tuple[str, str]]:
+        """The document knows no pictures by URL."""
+        return ()
+
     def decode(self, call: Call, model: Model) -> InferRequest:
         """Read the pictures of one request, each into one row."""
         return decode_pictures(call.body, model)

@@ -1,6 +1,6 @@
 """The format `nexus`: Datature Nexus' deployed APIs in front of any model of pictures.
 
-request.py    one picture, by base64 or as an array
+request.py    one picture, by URL, in base64 or as an array
 routines.py   what is done with the predictions
 answer.py     the document's answer
 coco.py       the same as a COCO annotation document
@@ -21,7 +21,7 @@ from modelport.gateway.formats.base import Call, Model, Operation, Reply, Route
 from modelport.gateway.formats.nexus.answer import Answer, build_answer
 from modelport.gateway.formats.nexus.coco import build_coco
 from modelport.gateway.formats.nexus.openapi import path_item
-from modelport.gateway.formats.nexus.request import Asked, decode_predict
+from modelport.gateway.formats.nexus.request import Asked, decode_predict, find_urls
 from modelport.gateway.tasks.classification import class_scores, probabilities
 from modelport.gateway.tasks.detection import read_detections
 from modelport.gateway.tasks.predictions import best_class, locate
@@ -41,6 +41,10 @@ class Nexus:
     prefixes: Sequence[str] = ()
     routes: Sequence[Route] = (Route("POST", "/{model}/predict", Operation.INFER),)
     heavy = True
+
+    def urls(self, call: Call, model: Model) -> Sequence[tuple[str, str]]:
+        """Name the one picture, where it is given by URL."""
+        return find_urls(call, model)
 
     def decode(self, call: Call, model: Model) -> InferRequest:
         """Read the body and the query of a prediction."""

@@ -8,7 +8,7 @@ from typing import Any
 from modelport.gateway.codecs.schemas import Schema
 from modelport.gateway.formats.base import JSON, Model
 from modelport.gateway.formats.nexus.coco import IMAGE_ID
-from modelport.gateway.formats.nexus.request import COCO
+from modelport.gateway.formats.nexus.request import COCO, URL
 from modelport.gateway.formats.nexus.routines import MOST, MOST_BINS
 
 
@@ -34,6 +34,8 @@ def _request(model: Model) -> Schema:
         {"image_type": {"enum": ["base64", "base_64"]}, "data": _BASE64},
         {"image_type": {"const": "array"}, "data": _any_of([_list_of(_list_of(_PIXEL)), _list_of(_list_of(_GREY))])},
     ]
+    if model.spec.access.image_urls is not None:
+        pictures.append({"image_type": {"const": URL}, "data": _URL})
     routines = {"type": ["array", "null"], "items": _routine(model.labels), "maxItems": MOST}
     return _any_of([_object({**picture, "routines": routines}, tuple(picture)) for picture in pictures])
 
@@ -76,6 +78,7 @@ _NUMBER: Schema = {"type": "number"}
 _FRACTION: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 _BINS: Schema = {"type": "integer", "minimum": 1, "maximum": MOST_BINS}
 _BASE64: Schema = {"type": "string", "contentEncoding": "base64"}
+_URL: Schema = {"type": "string", "format": "uri"}
 _GREY: Schema = {"type": "integer", "minimum": 0, "maximum": 255}
 _PIXEL: Schema = {"type": "array", "items": _GREY, "minItems": 3, "maxItems": 3}
 _FORMAT: Schema = {

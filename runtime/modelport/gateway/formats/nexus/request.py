@@ -5,7 +5,7 @@ The document: "API Request Process" and "Additional Ingress/Egress Routines for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,11 @@ from modelport.gateway.tensors import Array, InferRequest
 COCO = "coco"
 DATA = "data"
 KIND = "image_type"
+URL = "url"
 
 _ARRAY_RANK = 3
+_URL_WRITTEN = (b'"url"', b"\\u")
+"""A body without these nowhere says `url` in JSON, escaped or not; so those that hold a picture are not read twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +53,33 @@ class Asked:
 def decode_predict(call: Call, model: Model) -> InferRequest:
     """Read a request; raise BadRequest with the path."""
     coco = _wants_coco(call, model)
-    limits = model.spec.limits
-    body = loads(call.body, constants=False, depth=limits.depth + _ARRAY_RANK)
-    if not isinstance(body, dict):
-        raise BadRequest(f"body: expected a JSON object, got {describe(body)}")
+    body = _read_body(call, model)
     routines = parse_routines(body.get("routines"), model)
     tensor, image = picture_input(model)
-    picture = _picture(body, image, model)
-    prepared = prepare_picture(picture, image, tensor, DATA, elements=limits.tensor_elements)
+    picture = _picture(body, image, call, model)
+    prepared = prepare_picture(picture, image, tensor, DATA, elements=model.spec.limits.tensor_elements)
     detection = model.spec.io.detection
     return InferRequest(
         {tensor.name: prepared.array},
         outputs=(scores_output(model.meta),) if detection is None else wanted_outputs(detection),
         note=Asked(picture.size, _model_size(prepared.array, image), prepared.placement, routines, coco),
     )
+
+
+def find_urls(call: Call, model: Model) -> Sequence[tuple[str, str]]:
+    """Return the path and the URL of the picture, if the body names one by URL."""
+    if not any(written in call.body for written in _URL_WRITTEN):
+        return ()
+    body = _read_body(call, model)
+    data = body.get(DATA)
+    return ((DATA, data),) if body.get(KIND) == URL and isinstance(data, str) else ()
+
+
+def _read_body(call: Call, model: Model) -> Mapping[str, Any]:
+    body = loads(call.body, constants=False, depth=model.spec.limits.depth + _ARRAY_RANK)
+    if not isinstance(body, dict):
+        raise BadRequest(f"body: expected a JSON object, got {describe(body)}")
+    return body
 
 
 def _model_size(array: Array, image: ImageInput) -> tuple[int, int]:
@@ -86,7 +102,7 @@ def _wants_coco(call: Call, model: Model) -> bool:
     return True
 
 
-def _picture(body: Mapping[str, Any], image: ImageInput, model: Model) -> Picture:
+def _picture(body: Mapping[str, Any], image: ImageInput, call: Call, model: Model) -> Picture:
     kind = body.get(KIND)
     read = _READERS.get(kind) if isinstance(kind, str) else None
     if read is None:
@@ -94,20 +110,24 @@ def _picture(body: Mapping[str, Any], image: ImageInput, model: Model) -> Pictur
         raise BadRequest(f"{KIND}: expected {one_of(tuple(_READERS))}, got {got}")
     if DATA not in body:
         raise BadRequest(f"{DATA}: the picture is missing")
-    return read(body[DATA], image, model)
+    return read(body[DATA], image, call, model)
 
 
-def _from_url(_: Any, image: ImageInput, model: Model) -> Picture:
-    raise BadRequest(f"{KIND}: this model does not allow pictures by URL (spec.access.imageUrls)")
+def _from_url(data: Any, image: ImageInput, call: Call, model: Model) -> Picture:
+    if model.spec.access.image_urls is None:
+        raise BadRequest(f"{KIND}: this model does not allow pictures by URL (spec.access.imageUrls)")
+    if not isinstance(data, str):
+        raise BadRequest(f"{DATA}: expected a string, the picture's URL, got {describe(data)}")
+    return decode_image(call.fetched[DATA], DATA, pixels=model.spec.limits.pixels, frame=image.frame)
 
 
-def _from_base64(data: Any, image: ImageInput, model: Model) -> Picture:
+def _from_base64(data: Any, image: ImageInput, _: Call, model: Model) -> Picture:
     if not isinstance(data, str):
         raise BadRequest(f"{DATA}: expected a string, the picture in base64, got {describe(data)}")
     return decode_image(base64.decode(data, DATA), DATA, pixels=model.spec.limits.pixels, frame=image.frame)
 
 
-def _from_array(data: Any, image: ImageInput, model: Model) -> Picture:
+def _from_array(data: Any, image: ImageInput, _: Call, model: Model) -> Picture:
     """Read [height, width] or [height, width, 3] of whole numbers 0 to 255, which may be written 255.0."""
     if not isinstance(data, list):
         raise BadRequest(f"{DATA}: expected the picture as nested lists, got {describe(data)}")
@@ -126,8 +146,8 @@ def _from_array(data: Any, image: ImageInput, model: Model) -> Picture:
     return Picture.from_array(values.astype(np.uint8))
 
 
-_READERS: Mapping[str, Callable[[Any, ImageInput, Model], Picture]] = {
-    "url": _from_url,
+_READERS: Mapping[str, Callable[[Any, ImageInput, Call, Model], Picture]] = {
+    URL: _from_url,
     "base64": _from_base64,
     "base_64": _from_base64,  # as the document's stress test writes it
     "array": _from_array,

@@ -43,6 +43,10 @@ class Nnc:
     routes: Sequence[Route] = tuple(Route("POST", path, Operation.INFER) for path in ADDRESSES.values())
     heavy = True
 
+    def urls(self, call: Call, model: Model) -> Sequence[tuple[str, str]]:
+        """The document knows no pictures by URL."""
+        return ()
+
     def decode(self, call: Call, model: Model) -> InferRequest:
         """Read the inputs of one inference; raise NotFound at the address of the other type."""
         own = model.spec.execution.type

@@ -52,6 +52,10 @@ class OpenInference:
     routes: Sequence[Route] = (*_SERVER, *_MODEL, *refusals.ROUTES)
     heavy = False
 
+    def urls(self, call: Call, model: Model) -> Sequence[tuple[str, str]]:
+        """The document knows no pictures by URL."""
+        return ()
+
     def decode(self, call: Call, model: Model) -> InferRequest:
         """Read an inference request: JSON, JSON with binary tensors behind it, or one raw tensor."""
         return decode_request(call, model)

@@ -45,6 +45,10 @@ class TensorFlowServing:
     )
     heavy = False
 
+    def urls(self, call: Call, model: Model) -> Sequence[tuple[str, str]]:
+        """The document knows no pictures by URL."""
+        return ()
+
     def decode(self, call: Call, model: Model) -> InferRequest:
         """Read the body of a predict, classify or regress request."""
         rank = max((len(spec.shape) for spec in model.meta.inputs.values()), default=0)
