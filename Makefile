@@ -17,7 +17,7 @@ run: install ## Serve the example models on this machine: http://127.0.0.1:8080
 	@exec $(BIN)/modelport serve examples/*.yaml $(ARGS)
 
 test: dev ## Run the tests: unit, contract, and those with a real Triton
-	$(BIN)/python -m pytest tests/unit tests/contract tests/triton
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/triton
 
 install: $(VENV)/.run ## Make the virtual environment with what serving needs
 
