@@ -23,6 +23,7 @@ from modelport.gateway.answer import build_response
 from modelport.gateway.config import GatewayOptions, ServingConfig
 from modelport.gateway.cors import preflight
 from modelport.gateway.errors import (
+    BodyTooLarge,
     ClientGone,
     DeadlineExceeded,
     GatewayError,
@@ -116,7 +117,10 @@ class Gateway:
         try:
             return await self._ask_model(visit, route.operation)
         except ModelNotFound as error:
-            await visit.read(UNKNOWN_MODEL_BODY_BYTES)
+            try:
+                await visit.read(UNKNOWN_MODEL_BODY_BYTES)
+            except BodyTooLarge:
+                raise error from None
             raise visit.format.model_not_found(visit.call, error) from error
 
     async def _describe_server(self, visit: Visit, operation: Operation) -> Reply:

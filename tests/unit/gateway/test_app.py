@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from modelport.api import KeyDigest, KeyDigests, ServedModel, parse_manifest
-from modelport.gateway.app import Gateway
+from modelport.gateway.app import UNKNOWN_MODEL_BODY_BYTES, Gateway
 from modelport.gateway.config import GatewayOptions, ServingConfig
 from modelport.gateway.errors import GatewayError, InternalError, Unavailable
 from modelport.gateway.formats import FORMATS
@@ -153,6 +153,13 @@ ORDER = {
     "a path that does not exist comes before everything": ("/v1/models/half:divine", b"{", "", 404, "no such address"),
     "a model that does not exist before the key": ("/v1/models/none:predict", BODY, "", 404, "Latest(none)"),
     "bad JSON before a model that does not exist": ("/v1/models/none:predict", b"{", "", 400, ""),
+    "a body too large to be looked at does not hide the unknown model": (
+        "/v1/models/none:predict",
+        b"{" * (UNKNOWN_MODEL_BODY_BYTES + 1),
+        "",
+        404,
+        "Latest(none)",
+    ),
     "a line break in the path": ("/v1/models/ha%0Alf:predict", BODY, "", 404, "Latest(ha"),
     "a label that does not exist before the key": ("/v1/models/half/labels/x:predict", BODY, "", 400, "label: x"),
     "the key before the body": (PREDICT, b"{", "", 401, "a key is needed"),
