@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class Port:
 
     async def post(self, path: str = PREDICT, body: bytes = BODY, **headers: str) -> tuple[int, str, Mapping[str, str]]:
         named = {name.replace("_", "-"): value for name, value in {"x_api_key": KEY, **headers}.items() if value}
-        response = await self.client.post(path, data=body, headers=named)
+        response = await self.client.post(path, data=BytesIO(body), headers=named)
         return response.status, await response.text(), response.headers
 
     def count(self, name: str, **labels: str) -> float:
