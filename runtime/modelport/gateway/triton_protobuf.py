@@ -1,13 +1,12 @@
 """Between the neutral middle and Triton's protobuf messages (`grpc_service.proto`, `model_config.proto`). Pure.
 
-With `triton.py` the only importer of tritonclient. Tensors travel as raw bytes (`raw_input_contents`): little-endian,
-row-major; an element of BYTES has its length before it, as 4 bytes (Open Inference Protocol v2, "Raw tensor contents").
+With `triton.py` the only importer of tritonclient. Tensors travel as raw bytes (`codecs/raw.py`).
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,10 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from tritonclient.grpc import model_config_pb2, service_pb2
 
-from modelport.gateway.errors import BadUpstream
+from modelport.gateway.codecs.raw import array_to_bytes, strings_from_bytes
+from modelport.gateway.errors import BadRequest, BadUpstream
 from modelport.gateway.tensors import ANY, DTYPES, Array, InferRequest, InferResult, ModelMeta, TensorSpec
 
-_LENGTH = struct.Struct("<I")
 _INTEGERS_OF_64_BITS = frozenset({FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64})
 
 
@@ -30,7 +29,7 @@ def encode_request(meta: ModelMeta, request: InferRequest) -> service_pb2.ModelI
         spec = meta.inputs[name]
         shape = (*array.shape, 1) if spec.scalar_rows else array.shape
         message.inputs.add(name=name, datatype=spec.dtype, shape=shape)
-        message.raw_input_contents.append(_to_raw(array))
+        message.raw_input_contents.append(bytes(array_to_bytes(array)))
     for name in request.outputs or ():
         output = message.outputs.add(name=name)
         _set_parameters(output.parameters, request.output_parameters.get(name, {}))
@@ -132,12 +131,6 @@ def _with_integer(value: Any, field: FieldDescriptor) -> Any:
     return int(value) if field.cpp_type in _INTEGERS_OF_64_BITS else value
 
 
-def _to_raw(array: Array) -> bytes:
-    if array.dtype.kind == "O":
-        return b"".join(part for item in array.ravel() for part in (_LENGTH.pack(len(item)), item))
-    return array.tobytes()
-
-
 def _from_raw(name: str, datatype: str, shape: tuple[int, ...], raw: bytes) -> Array:
     dtype = DTYPES.get(datatype)
     if dtype is None:
@@ -145,22 +138,9 @@ def _from_raw(name: str, datatype: str, shape: tuple[int, ...], raw: bytes) -> A
     try:
         if dtype.kind != "O":
             return np.frombuffer(raw, dtype).reshape(shape)
-        strings = list(_split(raw))
-        items = np.empty(len(strings), dtype)
-        items[:] = strings
-        return items.reshape(shape)
-    except (ValueError, struct.error) as error:
+        return strings_from_bytes(raw, math.prod(shape), name).reshape(shape)
+    except (ValueError, BadRequest) as error:
         raise BadUpstream(f"Triton answered the output {name!r} with {len(raw)} bytes for {list(shape)}") from error
-
-
-def _split(raw: bytes) -> Iterable[bytes]:
-    position = 0
-    while position < len(raw):
-        (length,) = _LENGTH.unpack_from(raw, position)
-        position += _LENGTH.size + length
-        if position > len(raw):
-            raise ValueError("a string runs past the end")
-        yield raw[position - length : position]
 
 
 def _set_parameters(target: Any, parameters: Mapping[str, bool | int | float | str]) -> None:

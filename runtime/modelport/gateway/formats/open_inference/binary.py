@@ -1,27 +1,25 @@
 """Tensors as bytes: Triton's binary tensor data extension (`extension_binary_data.md`).
 
 A body is a JSON object and, behind it, the binary tensors in the order in which the object names them. The header
-`Inference-Header-Content-Length` says where the object ends. Elements are little-endian and row-major; one of BYTES has
-its length before it, as 4 bytes.
+`Inference-Header-Content-Length` says where the object ends. `codecs/raw.py` has the tensors' own layout.
 """
 
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Mapping
 
 import numpy as np
 
+from modelport.gateway.codecs.raw import strings_from_bytes
 from modelport.gateway.codecs.shapes import show_shape
-from modelport.gateway.codecs.words import clip, item
+from modelport.gateway.codecs.words import clip
 from modelport.gateway.errors import BadRequest
 from modelport.gateway.tensors import ANY, DTYPES, Array, TensorSpec
 
 HEADER = "Inference-Header-Content-Length"
 """The header with the length in bytes of a body's JSON object."""
 
-_LENGTH = struct.Struct("<I")
 _DIGITS = 18
 """A longer number is beyond every body."""
 
@@ -73,7 +71,7 @@ def array_from_bytes(data: memoryview, dtype: str, shape: tuple[int, ...], path:
     kind = DTYPES[dtype]
     count = math.prod(shape)
     if kind.kind == "O":
-        return _read_strings(bytes(data), count, path).reshape(shape)
+        return strings_from_bytes(bytes(data), count, path).reshape(shape)
     if len(data) != count * kind.itemsize:
         raise BadRequest(
             f"{path}: expected {count * kind.itemsize} bytes ({dtype}, shape {list(shape)}), got {len(data)}"
@@ -81,13 +79,6 @@ def array_from_bytes(data: memoryview, dtype: str, shape: tuple[int, ...], path:
     if kind.kind == "b" and np.frombuffer(data, np.uint8).max(initial=0) > 1:
         raise BadRequest(f"{path}: expected bytes of 0 and 1 ({dtype}), got another")
     return np.frombuffer(data, kind).reshape(shape)
-
-
-def array_to_bytes(array: Array) -> bytes | memoryview:
-    """Write a tensor; what is contiguous already is not copied."""
-    if array.dtype.kind == "O":
-        return b"".join(part for each in array.reshape(-1).tolist() for part in (_LENGTH.pack(len(each)), each))
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def deduce_raw(data: memoryview, spec: TensorSpec, *, batched: bool) -> Array:
@@ -115,21 +106,3 @@ def deduce_raw(data: memoryview, spec: TensorSpec, *, batched: bool) -> Array:
     row = math.prod(size for size in shape if size != ANY) * DTYPES[spec.dtype].itemsize
     free = len(data) // row if row else 0
     return array_from_bytes(data, spec.dtype, tuple(free if size == ANY else size for size in shape), "body")
-
-
-def _read_strings(data: bytes, count: int, path: str) -> Array:
-    if count * _LENGTH.size > len(data):
-        raise BadRequest(f"{path}: expected {count} elements with 4 bytes of length each, got {len(data)} bytes")
-    items = np.empty(count, DTYPES["BYTES"])
-    position = 0
-    for index in range(count):
-        start = position + _LENGTH.size
-        if start > len(data):
-            raise BadRequest(f"{item(path, index)}: expected 4 bytes of length, got {len(data) - position}")
-        position = start + _LENGTH.unpack_from(data, start - _LENGTH.size)[0]
-        if position > len(data):
-            raise BadRequest(f"{item(path, index)}: expected {position - start} bytes, got {len(data) - start}")
-        items[index] = data[start:position]
-    if position != len(data):
-        raise BadRequest(f"{path}: expected nothing behind {count} elements, got {len(data) - position} bytes")
-    return items

@@ -12,10 +12,11 @@ import orjson
 
 from modelport.gateway.codecs import json as codec
 from modelport.gateway.codecs.numbers import array_to_json
+from modelport.gateway.codecs.raw import array_to_bytes
 from modelport.gateway.codecs.strings import strings_to_json
 from modelport.gateway.codecs.words import member
 from modelport.gateway.formats.base import JSON, Model, Reply
-from modelport.gateway.formats.open_inference.binary import HEADER, array_to_bytes
+from modelport.gateway.formats.open_inference.binary import HEADER
 from modelport.gateway.formats.open_inference.request import Asked
 from modelport.gateway.tensors import DTYPES, Array, InferRequest, InferResult
 
