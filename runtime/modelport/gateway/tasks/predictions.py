@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelport.gateway.tasks.detection import Detections
-from modelport.gateway.tasks.masks import object_outline
 from modelport.gateway.tensors import Array
 
 DECIMALS = 6
@@ -71,6 +70,9 @@ def locate(
             continue
         contour = None
         if found.masks is not None:
+            # Loaded with the first mask: OpenCV takes 20 MB, and most models have none.
+            from modelport.gateway.tasks.masks import object_outline
+
             points = object_outline(found.masks[place], found.boxes[place], size, mask_threshold)
             outline = _inside(to_original(points)) if len(points) else _rectangle(x0, y0, x1, y1)
             contour = tuple((x, y) for x, y in outline.tolist())
