@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,23 +46,17 @@ class Scripted:
         return json.loads(self.bodies[-1])
 
 
+@asynccontextmanager
+async def _running(scripted: Scripted) -> AsyncIterator[None]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", scripted.answer)
+    async with TestServer(app, shutdown_timeout=0) as server:
+        scripted.url = str(server.make_url("")).rstrip("/")
+        yield
+
+
 @pytest.fixture
-def server() -> Iterator[Scripted]:
-    scripted, started, ended = Scripted(), threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def live() -> None:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", scripted.answer)
-        async with TestServer(app, shutdown_timeout=0) as running:
-            scripted.url = str(running.make_url("")).rstrip("/")
-            started.set()
-            await ended.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(live()))
-    thread.start()
-    assert started.wait(10)
-    yield scripted
-    loop.call_soon_threadsafe(ended.set)
-    thread.join(10)
-    loop.close()
+def server(run_in_a_thread: Callable[..., None]) -> Scripted:
+    scripted = Scripted()
+    run_in_a_thread(_running(scripted))
+    return scripted

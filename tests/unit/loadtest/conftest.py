@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -109,23 +108,11 @@ async def server() -> AsyncIterator[Scripted]:
 
 
 @pytest.fixture
-def threaded_server() -> Iterator[Scripted]:
+def threaded_server(run_in_a_thread: Callable[..., None]) -> Scripted:
     """The server in a thread, for code that runs a loop of its own."""
-    scripted, started, ended = Scripted(), threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def live() -> None:
-        async with _running(scripted):
-            started.set()
-            await ended.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(live()))
-    thread.start()
-    assert started.wait(10)
-    yield scripted
-    loop.call_soon_threadsafe(ended.set)
-    thread.join(10)
-    loop.close()
+    scripted = Scripted()
+    run_in_a_thread(_running(scripted))
+    return scripted
 
 
 @pytest.fixture
