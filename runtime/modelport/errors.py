@@ -5,6 +5,7 @@
     ├── repository.FetchError          a model that cannot be had
     ├── repository.InvalidModel        a model that cannot be served
     ├── local.ServeError               a machine on which `modelport serve` cannot run
+    ├── discovery.DiscoveryError       a model that cannot be called as the server stands
     ├── loadtest.LoadtestError         an address that cannot be load-tested
     ├── client.ClientError             a call that brought no prediction
     └── gateway.errors.GatewayError    a request that cannot be answered
