@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from modelport.api import PublishedModelSpec
 from modelport.gateway.errors import GatewayError, ModelNotFound
-from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta
+from modelport.gateway.tensors import Array, InferRequest, InferResult, ModelMeta
 
 JSON = "application/json"
 
@@ -121,6 +121,18 @@ class ServerMeta:
     extensions: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Flagged:
+    """A picture whose answer leaves enough doubt to be worth a second look (`spec.evaluation`)."""
+
+    picture: bytes | Array
+    """Its file as it was sent; where it was sent as pixels, these: uint8, height x width x 3 in the order RGB."""
+    answer: bytes
+    """What was predicted, as JSON."""
+    score: float
+    """The doubt, 0 to 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A response without the headers that the gateway adds to every one."""
@@ -129,6 +141,8 @@ class Reply:
     body: bytes = b""
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
+    flagged: Flagged | None = None
+    """The picture that the reply is about, where it is to be stored beside its answer."""
 
 
 class Format(Protocol):

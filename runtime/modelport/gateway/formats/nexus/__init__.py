@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from modelport.gateway.codecs.json import dumps
 from modelport.gateway.errors import GatewayError, ModelNotFound, NotFound
-from modelport.gateway.formats.base import Call, Model, Operation, Reply, Route
+from modelport.gateway.formats.base import Call, Flagged, Model, Operation, Reply, Route
 from modelport.gateway.formats.nexus.answer import Answer, build_answer
 from modelport.gateway.formats.nexus.coco import build_coco
 from modelport.gateway.formats.nexus.openapi import path_item
@@ -58,9 +58,8 @@ class Nexus:
         answer = _read(result, asked, model)
         for routine in asked.routines:
             answer = routine(answer)
-        if asked.coco:
-            return Reply(body=dumps(build_coco(answer, model.labels, asked.original)))
-        return Reply(body=dumps(build_answer(answer, model.labels)))
+        worded = build_coco(answer, model.labels, asked.original) if asked.coco else build_answer(answer, model.labels)
+        return Reply(body=dumps(worded), flagged=_flagged(answer, asked, model))
 
     def describe(self, call: Call, model: Model | None, facts: Any) -> Reply:
         """Say that there is nothing to describe: the one route is a prediction."""
@@ -78,6 +77,14 @@ class Nexus:
     def openapi(self, model: Model) -> dict[str, Any]:
         """Describe the model's one address."""
         return {f"/{quote(model.name, safe='')}/predict": path_item(model)}
+
+
+def _flagged(answer: Answer, asked: Asked, model: Model) -> Flagged | None:
+    """Return the picture with its answer, where a routine has flagged it; the answer is never the COCO one."""
+    if answer.flagged is None:
+        return None
+    picture = asked.sent if isinstance(asked.sent, bytes) else asked.sent.array
+    return Flagged(picture, dumps(build_answer(answer, model.labels)), answer.flagged)
 
 
 def _read(result: InferResult, asked: Asked, model: Model) -> Answer:

@@ -23,6 +23,8 @@ class Answer:
     """Probabilities of all classes, of a classification model."""
     blocks: Mapping[str, Any] = field(default_factory=dict)
     """What routines add beside the predictions."""
+    flagged: float | None = None
+    """The doubt, 0 to 1, for which the picture is worth a second look; None where it is not."""
 
 
 def build_answer(answer: Answer, labels: Sequence[str]) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Asked:
     placement: Placement
     routines: tuple[Routine, ...]
     coco: bool
+    sent: bytes | Picture
+    """The picture as it was sent: a file, or pixels."""
 
 
 def decode_predict(call: Call, model: Model) -> InferRequest:
@@ -56,13 +58,17 @@ def decode_predict(call: Call, model: Model) -> InferRequest:
     body = _read_body(call, model)
     routines = parse_routines(body.get("routines"), model)
     tensor, image = picture_input(model)
-    picture = _picture(body, image, call, model)
+    sent = _sent(body, call, model)
+    if isinstance(sent, Picture):
+        picture = sent
+    else:
+        picture = decode_image(sent, DATA, pixels=model.spec.limits.pixels, frame=image.frame)
     prepared = prepare_picture(picture, image, tensor, DATA, elements=model.spec.limits.tensor_elements)
     detection = model.spec.io.detection
     return InferRequest(
         {tensor.name: prepared.array},
         outputs=(scores_output(model.meta),) if detection is None else wanted_outputs(detection),
-        note=Asked(picture.size, _model_size(prepared.array, image), prepared.placement, routines, coco),
+        note=Asked(picture.size, _model_size(prepared.array, image), prepared.placement, routines, coco, sent),
     )
 
 
@@ -102,7 +108,8 @@ def _wants_coco(call: Call, model: Model) -> bool:
     return True
 
 
-def _picture(body: Mapping[str, Any], image: ImageInput, call: Call, model: Model) -> Picture:
+def _sent(body: Mapping[str, Any], call: Call, model: Model) -> bytes | Picture:
+    """Return the picture's file, not decoded yet, or the pixels that the body holds."""
     kind = body.get(KIND)
     read = _READERS.get(kind) if isinstance(kind, str) else None
     if read is None:
@@ -110,24 +117,24 @@ def _picture(body: Mapping[str, Any], image: ImageInput, call: Call, model: Mode
         raise BadRequest(f"{KIND}: expected {one_of(tuple(_READERS))}, got {got}")
     if DATA not in body:
         raise BadRequest(f"{DATA}: the picture is missing")
-    return read(body[DATA], image, call, model)
+    return read(body[DATA], call, model)
 
 
-def _from_url(data: Any, image: ImageInput, call: Call, model: Model) -> Picture:
+def _from_url(data: Any, call: Call, model: Model) -> bytes:
     if model.spec.access.image_urls is None:
         raise BadRequest(f"{KIND}: this model does not allow pictures by URL (spec.access.imageUrls)")
     if not isinstance(data, str):
         raise BadRequest(f"{DATA}: expected a string, the picture's URL, got {describe(data)}")
-    return decode_image(call.fetched[DATA], DATA, pixels=model.spec.limits.pixels, frame=image.frame)
+    return call.fetched[DATA]
 
 
-def _from_base64(data: Any, image: ImageInput, _: Call, model: Model) -> Picture:
+def _from_base64(data: Any, _call: Call, _model: Model) -> bytes:
     if not isinstance(data, str):
         raise BadRequest(f"{DATA}: expected a string, the picture in base64, got {describe(data)}")
-    return decode_image(base64.decode(data, DATA), DATA, pixels=model.spec.limits.pixels, frame=image.frame)
+    return base64.decode(data, DATA)
 
 
-def _from_array(data: Any, image: ImageInput, _: Call, model: Model) -> Picture:
+def _from_array(data: Any, _call: Call, model: Model) -> Picture:
     """Read [height, width] or [height, width, 3] of whole numbers 0 to 255, which may be written 255.0."""
     if not isinstance(data, list):
         raise BadRequest(f"{DATA}: expected the picture as nested lists, got {describe(data)}")
@@ -146,7 +153,7 @@ def _from_array(data: Any, image: ImageInput, _: Call, model: Model) -> Picture:
     return Picture.from_array(values.astype(np.uint8))
 
 
-_READERS: Mapping[str, Callable[[Any, ImageInput, Call, Model], Picture]] = {
+_READERS: Mapping[str, Callable[[Any, Call, Model], bytes | Picture]] = {
     URL: _from_url,
     "base64": _from_base64,
     "base_64": _from_base64,  # as the document's stress test writes it

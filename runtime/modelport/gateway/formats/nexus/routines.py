@@ -161,7 +161,7 @@ def _active_learning(arguments: Arguments, path: str, model: Model) -> Routine:
             score = max((binary_doubt(each.confidence) for each in answer.predictions), default=0.0)
         flagged = threshold is not None and score >= threshold
         block = {"strategy": "entropy", "score": score, "threshold": threshold, "flagged": flagged}
-        return _with_block(answer, "activeLearning", block)
+        return replace(_with_block(answer, "activeLearning", block), flagged=score if flagged else None)
 
     return judge
 
