@@ -60,6 +60,11 @@ def prepare_picture(
     return Prepared(_arrange(pixels, table, spec, axes), placement)
 
 
+def model_size(spec: ImageInput, tensor: TensorSpec) -> Size | None:
+    """Return the width and height that the model takes, None where it takes any; raise InternalError likewise."""
+    return _model_size(spec, tensor, _axes(spec, tensor))
+
+
 def _axes(spec: ImageInput, tensor: TensorSpec) -> str:
     """Return the meaning of the tensor's dimensions, such as NCHW or, without a batch, CHW."""
     candidates = [spec.layout, spec.layout[1:]]

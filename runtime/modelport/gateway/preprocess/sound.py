@@ -33,6 +33,11 @@ def prepare_sound(
     return _arrange(_convert(samples * spec.scale, tensor.dtype), spec.layout, tensor, path)
 
 
+def sound_axes(layout: str) -> tuple[str, ...]:
+    """Return what a tensor's dimensions may mean, in the order in which they are tried: batch, length, channels."""
+    return "N" + layout, "NL", layout, "L"
+
+
 def _resample(sound: Sound, rate: int | None, path: str, elements: int) -> NDArray[np.float32]:
     """Return the samples at the model's rate, which may be many more than those of the file."""
     rate = rate or sound.rate
@@ -55,7 +60,7 @@ def _convert(values: NDArray[np.float32], dtype: str) -> Array:
 def _arrange(values: Array, layout: str, tensor: TensorSpec, path: str) -> Array:
     length, channels = values.shape
     sizes = {"N": 1, "L": length, "C": channels}
-    for axes in ("N" + layout, "NL", layout, "L"):
+    for axes in sound_axes(layout):
         shape = [sizes[axis] for axis in axes]
         fits = len(shape) == len(tensor.shape) and all(
             dim in (size, ANY) for dim, size in zip(tensor.shape, shape, strict=True)
