@@ -6,8 +6,6 @@ The document: "画像データのAPI実行方法(例)" and the three after it. O
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -19,9 +17,10 @@ from modelport.gateway.codecs.audio import decode_wav
 from modelport.gateway.codecs.images import decode_image
 from modelport.gateway.codecs.kinds import DECLARED
 from modelport.gateway.codecs.shapes import fits, show_shape
-from modelport.gateway.codecs.words import describe, item, member, one_of, quote
+from modelport.gateway.codecs.words import describe, member, one_of, quote
 from modelport.gateway.errors import BadRequest
 from modelport.gateway.formats.base import Model
+from modelport.gateway.formats.entries import Entry, check_names, read_entries
 from modelport.gateway.preprocess import prepare_picture, prepare_sound
 from modelport.gateway.tensors import Array, InferRequest, ModelMeta, TensorSpec
 
@@ -43,18 +42,6 @@ NOT_SERVERLESS: Mapping[str, str] = {
 """The document's rules for the type that is paid by the request ("APIの実行タイプの選択")."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One object of `inputs`."""
-
-    name: str
-    type: str
-    """One of `TYPES`, in small letters."""
-    data: Any
-    path: str
-    """Of the object."""
-
-
 def decode_inputs(body: bytes, model: Model) -> InferRequest:
     """Read the body of an inference; raise BadRequest with the path."""
     rank = max((len(spec.shape) for spec in model.meta.inputs.values()), default=0)
@@ -64,45 +51,13 @@ def decode_inputs(body: bytes, model: Model) -> InferRequest:
     executor = asked.get("executor", EXECUTOR)
     if executor != EXECUTOR:
         raise BadRequest(f'executor: expected "{EXECUTOR}", got {describe(executor)}')
-    entries = _read_entries(asked.get("inputs"))
-    _check_names(entries, model.meta)
+    entries = read_entries(asked.get("inputs"))
+    needed = [name for name, spec in model.meta.inputs.items() if not spec.optional]
+    check_names(entries, model.meta.inputs, needed, "the model")
     declared = {each.name: each for each in model.spec.io.inputs}
     return InferRequest(
         {each.name: _read(each, declared.get(each.name) or Input(name=each.name), model) for each in entries}
     )
-
-
-def _read_entries(inputs: Any) -> list[Entry]:
-    if not isinstance(inputs, list):
-        raise BadRequest(f"inputs: expected a list of objects, got {describe(inputs)}")
-    return [_read_entry(each, item("inputs", index)) for index, each in enumerate(inputs)]
-
-
-def _read_entry(entry: Any, path: str) -> Entry:
-    if not isinstance(entry, dict):
-        raise BadRequest(f"{path}: expected an object, got {describe(entry)}")
-    for name in ("name", "type"):
-        if not isinstance(entry.get(name), str):
-            raise BadRequest(f"{member(path, name)}: expected a string, got {describe(entry.get(name))}")
-    if "data" not in entry:
-        raise BadRequest(f"{member(path, 'data')}: the member is missing")
-    return Entry(entry["name"], entry["type"].lower(), entry["data"], path)
-
-
-def _check_names(entries: list[Entry], meta: ModelMeta) -> None:
-    """Raise BadRequest unless every input of the model is given exactly once, and nothing else is."""
-    takes = f"the model takes {one_of(tuple(meta.inputs))}"
-    seen: dict[str, Entry] = {}
-    for entry in entries:
-        path = member(entry.path, "name")
-        if entry.name not in meta.inputs:
-            raise BadRequest(f"{path}: no such input {quote(entry.name)}, {takes}")
-        if entry.name in seen:
-            raise BadRequest(f"{path}: {quote(entry.name)} is given in {seen[entry.name].path} too; {takes}, each once")
-        seen[entry.name] = entry
-    for name, spec in meta.inputs.items():
-        if name not in seen and not spec.optional:
-            raise BadRequest(f"inputs: {quote(name)} is missing, {takes}")
 
 
 def _read(entry: Entry, declared: Input, model: Model) -> Array:
