@@ -29,9 +29,9 @@ from modelport.local.triton import TritonModels
 from modelport.local.triton_install import cache_folder
 from modelport.repository.cache import Cache
 from modelport.repository.capabilities import WHEEL
-from modelport.repository.credentials import credentials_from_environment, credentials_from_folder
 from modelport.repository.prepare import prepare
 from modelport.repository.publish import Published, restore, unpublish
+from modelport.storage.credentials import credentials_from_environment, credentials_from_folder
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,8 @@ InvalidModel           the files are there and cannot be served
 
 from __future__ import annotations
 
-import os
-import ssl
-
 from modelport.errors import ModelportError
-from modelport.repository.credentials import redact
+from modelport.storage.credentials import redact
 
 
 class FetchError(ModelportError):
@@ -40,21 +37,3 @@ class CacheError(ModelportError):
 
 class InvalidModel(ModelportError):
     """A model that cannot be served; the message says what to change."""
-
-
-def root_cause(error: BaseException) -> str:
-    """What the system said beneath a library's error, "Connection refused" or "self-signed certificate"; else ""."""
-    found = ""
-    below: BaseException | None = error
-    while below is not None:
-        found = _words(below) or found
-        below = below.__cause__ or below.__context__
-    return found
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLError):  # its errno means nothing, and subclasses lack what it should have
-        return str(getattr(error, "verify_message", None) or getattr(error, "reason", None) or "")
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno) if error.errno > 0 else str(error.strerror)
-    return ""

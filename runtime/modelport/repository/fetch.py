@@ -23,7 +23,6 @@ from urllib.parse import unquote, urlsplit
 
 from modelport.repository.archive import UnsafeArchive, is_archive, unpack
 from modelport.repository.cache import Cache, Fetched, Seen
-from modelport.repository.credentials import is_uri, redact
 from modelport.repository.digest import folder_digest, is_digest
 from modelport.repository.disk import remove
 from modelport.repository.errors import CacheError, Changed, FetchError, Unreachable
@@ -33,6 +32,7 @@ from modelport.repository.progress import Progress, silent
 from modelport.repository.sources import open_source
 from modelport.repository.sources.base import Listing, RemoteFile, Source
 from modelport.repository.transfer import Meter, Stopped, transfer
+from modelport.storage.credentials import is_uri, redact
 
 __all__ = ["Cache", "FetchError", "FetchLimits", "Fetched", "Progress", "fetch", "silent"]
 
@@ -54,7 +54,7 @@ def fetch(
 
     A digest that is given is checked, and where the cache holds it nothing is asked of the source. Without one the
     source is listed, and what it has not changed is not downloaded again. Archives come unpacked. Credentials are named
-    as in an environment (`modelport.repository.credentials`). Raises FetchError.
+    as in an environment (`modelport.storage.credentials`). Raises FetchError.
     """
     if digest is not None and not is_digest(digest):
         raise FetchError(uri, f"cannot be checked: the digest {digest!r} is not sha256: and 64 hexadecimal digits")

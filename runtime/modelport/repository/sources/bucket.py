@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from modelport.repository.errors import Changed, FetchError
+from modelport.repository.errors import Changed, FetchError, Unreachable
 from modelport.repository.sources.base import CHUNK, Listing, RemoteFile, Stream
+from modelport.storage.base import Store, bucket_path
+from modelport.storage.errors import Reason, StorageError
 
 Entry = Mapping[str, Any]
 """What fsspec says of one object."""
@@ -15,17 +17,22 @@ Entry = Mapping[str, Any]
 _PART = 8 * 2**20
 """Bytes of one ranged request; while a part is written, the next one is on its way."""
 _PARTS_HELD = 3
+_NOTHING = "there is no such object, and none below it"
 
 
-def bucket_path(uri: str) -> str:
-    """The `bucket/key` of a URI. As in the vendors' own tools, keys stand in it as they are, not percent-encoded."""
-    path = uri.partition("://")[2]
-    bucket = path.partition("/")[0]
-    if not bucket:
-        raise FetchError(uri, "names no bucket")
-    if "@" in bucket:
-        raise FetchError(uri, "has something before the bucket's name; credentials do not belong into a URI")
-    return path
+@contextmanager
+def fetching(uri: str) -> Iterator[None]:
+    """Turn a store's refusal into the fetch's."""
+    try:
+        yield
+    except StorageError as error:
+        raise _fetch_error(uri, error) from error
+
+
+def _fetch_error(uri: str, error: StorageError) -> FetchError:
+    if error.reason is Reason.CHANGED:
+        return Changed(uri, "changed while it was read")
+    return (Unreachable if error.reason is Reason.UNREACHABLE else FetchError)(uri, error.problem)
 
 
 class BucketSource:
@@ -33,20 +40,13 @@ class BucketSource:
 
     pinned = False
 
-    def __init__(
-        self,
-        uri: str,
-        filesystem: Any,  # fsspec has no types
-        *,
-        tag: Callable[[Entry], str],
-        word: Callable[[Exception], FetchError],
-    ) -> None:
-        """Take the vendor's file system, what in its entries changes with the content, and its errors' translation."""
+    def __init__(self, uri: str, store: Store, *, tag: Callable[[Entry], str]) -> None:
+        """Take the vendor's store, and what in its entries changes with the content. Raises StorageError."""
         self._uri = uri
         self._path = bucket_path(uri)
-        self._filesystem = filesystem
+        self._store = store
+        self._filesystem = store.filesystem
         self._tag = tag
-        self._word = word
 
     def list(self) -> Listing:
         """Look for an object of that name, unless it ends in a slash, and else for the objects below it."""
@@ -100,4 +100,4 @@ class BucketSource:
         except FetchError:
             raise
         except Exception as error:
-            raise self._word(error) from error
+            raise _fetch_error(self._uri, self._store.describe(error, _NOTHING)) from error

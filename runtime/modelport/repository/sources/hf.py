@@ -15,11 +15,12 @@ from typing import cast
 from huggingface_hub import HfApi, get_token, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-from modelport.repository.credentials import scrub
-from modelport.repository.errors import FetchError, Unreachable, root_cause
+from modelport.repository.errors import FetchError, Unreachable
 from modelport.repository.limits import FetchLimits
 from modelport.repository.sources.base import Listing, RemoteFile, Stream
 from modelport.repository.sources.http import authorization, read_url
+from modelport.storage.credentials import scrub
+from modelport.storage.errors import root_cause
 
 _URI = re.compile(r"hf://(?P<repository>[^/@]+/[^/@]+)(@(?P<revision>[^/]+))?(/(?P<path>.*))?", re.IGNORECASE)
 _COMMIT = re.compile(r"[0-9a-f]{40}")

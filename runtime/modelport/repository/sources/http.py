@@ -18,10 +18,11 @@ from aiohttp import hdrs
 from fsspec.asyn import get_loop, sync
 from yarl import URL
 
-from modelport.repository.credentials import redact, scrub, split_userinfo
-from modelport.repository.errors import Changed, FetchError, Unreachable, root_cause
+from modelport.repository.errors import Changed, FetchError, Unreachable
 from modelport.repository.limits import FetchLimits
 from modelport.repository.sources.base import CHUNK, Listing, RemoteFile, Stream
+from modelport.storage.credentials import redact, scrub, split_userinfo
+from modelport.storage.errors import root_cause
 
 T = TypeVar("T")
 

@@ -23,10 +23,11 @@ from oras.container import Container
 from oras.provider import Registry
 from requests.adapters import HTTPAdapter
 
-from modelport.repository.credentials import scrub
-from modelport.repository.errors import FetchError, Unreachable, root_cause
+from modelport.repository.errors import FetchError, Unreachable
 from modelport.repository.limits import FetchLimits
 from modelport.repository.sources.base import CHUNK, Listing, RemoteFile, Stream
+from modelport.storage.credentials import scrub
+from modelport.storage.errors import root_cause
 
 logging.getLogger("oras").setLevel(logging.CRITICAL)  # what it logs is raised anyway
 

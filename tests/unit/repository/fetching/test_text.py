@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from modelport.repository.credentials import (
+from modelport.repository.digest import folder_digest, is_digest
+from modelport.repository.paths import Names, UnsafePath
+from modelport.storage.credentials import (
     credentials_from_environment,
     credentials_from_folder,
     redact,
     scrub,
     split_userinfo,
 )
-from modelport.repository.digest import folder_digest, is_digest
-from modelport.repository.errors import root_cause
-from modelport.repository.paths import Names, UnsafePath
+from modelport.storage.errors import root_cause
 
 
 @pytest.mark.parametrize(
