@@ -48,6 +48,7 @@ def parse_options(arguments: Sequence[str]) -> tuple[GatewayOptions, str | None,
     add("--metrics-port", type=int, default=defaults.metrics_port, help="port of health and metrics (%(default)s)")
     add("--workers", type=int, default=defaults.workers, help="processes that share the port (default %(default)s)")
     add("--drain-seconds", type=float, default=defaults.drain_seconds, help="time for requests in flight at the end")
+    add("--usage", type=Path, metavar="DIR", help="folder that keeps the use of Serverless models over restarts")
     add("--allow-loopback-images", action="store_true", help="fetch pictures by URL from this machine too; for tests")
     add("--root-pid", type=int, default=defaults.root_pid, help="process whose tree's CPU and memory are counted")
     add("--log-format", choices=("text", "json"), default=defaults.log_format)

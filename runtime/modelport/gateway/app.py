@@ -37,11 +37,13 @@ from modelport.gateway.formats import FORMATS
 from modelport.gateway.formats.base import Model, Operation, Reply
 from modelport.gateway.image_urls import ImageFetcher
 from modelport.gateway.keys import Keyring
+from modelport.gateway.ledger import Ledger
 from modelport.gateway.live_model import LiveModel
 from modelport.gateway.metrics import GatewayMetrics, ModelMetrics
 from modelport.gateway.models import Models
 from modelport.gateway.ratelimit import Rate, RateLimiter
 from modelport.gateway.routes import Router
+from modelport.gateway.serverless import Usage, execution_limit
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta
 from modelport.gateway.triton import Triton
 from modelport.gateway.visit import Visit
@@ -72,6 +74,10 @@ class Gateway:
         self._keys = Keyring(ServingConfig())
         self._rates = RateLimiter({}, workers=options.workers)
         self._images = ImageFetcher(loopback=options.allow_loopback_images)
+        failed = metrics.serverless_failures.inc
+        self.usage = Usage(
+            Ledger(options.usage, failed), worker=options.worker_index, workers=options.workers, on_failure=failed
+        )
 
     @property
     def ready(self) -> bool:
@@ -146,7 +152,11 @@ class Gateway:
         in_flight.inc()
         try:
             async with asyncio.timeout(model.spec.limits.timeout_seconds):
-                return await self._infer(visit, model, version)
+                with self.usage.request(model.served.resource) as metered:
+                    reply = await self._infer(visit, model, version)
+                    metered.answered = True
+            visit.billable = metered.billable
+            return reply
         except TimeoutError as error:
             limit = model.spec.limits.timeout_seconds
             raise DeadlineExceeded(f"no answer within {limit} s (spec.limits.timeoutSeconds)") from error
@@ -172,10 +182,11 @@ class Gateway:
         visit.version = str(meta.version)
         view = model.view(meta)
         await self._fetch(visit, view)
-        wanted = await _timed(visit, "decode", len(visit.call.body), lambda: visit.format.decode(visit.call, view))
-        result = await self._travel(visit, model, meta, wanted)
-        size = sum(array.nbytes for array in result.outputs.values())
-        return await _timed(visit, "encode", size, lambda: visit.format.encode(result, wanted, visit.call, view))
+        async with execution_limit(model.spec):
+            wanted = await _timed(visit, "decode", len(visit.call.body), lambda: visit.format.decode(visit.call, view))
+            result = await self._travel(visit, model, meta, wanted)
+            size = sum(array.nbytes for array in result.outputs.values())
+            return await _timed(visit, "encode", size, lambda: visit.format.encode(result, wanted, visit.call, view))
 
     async def _fetch(self, visit: Visit, model: Model) -> None:
         """Fetch the pictures that the body names by URL, where the model's spec allows it."""
@@ -221,7 +232,7 @@ class Gateway:
             sent=sent,
             batch=visit.trip.batch,
             key=visit.key,
-            billable=error is None and "encode" in visit.seconds,
+            billable=visit.billable,
             exemplar=self.metrics.exemplar(visit.trace_id, visit.call.request_id),
         )
         if error is not None:

@@ -55,6 +55,8 @@ class GatewayOptions:
     its own, so that Triton is in it."""
     log_format: str = "text"
     """`text` for people, `json` for machines."""
+    usage: Path | None = None
+    """Folder in which the use of Serverless models is kept over restarts. None: it is counted until the end."""
     allow_loopback_images: bool = False
     """Pictures named by URL may come from this machine; for tests."""
     drain_seconds: float = 30.0

@@ -96,6 +96,16 @@ class RateLimited(GatewayError):
     reason = "rate_limited"
 
 
+class QuotaUsedUp(GatewayError):
+    """A Serverless model has answered `spec.execution.serverless.requestQuota` requests this month.
+
+    Waiting for seconds does not help, so there is no `Retry-After`.
+    """
+
+    status = 429
+    reason = "quota_used_up"
+
+
 class ClientGone(GatewayError):
     """The client left before the answer; counted, never sent."""
 

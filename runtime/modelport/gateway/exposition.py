@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
+from modelport.api.serverless import serverless_of
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions
 from modelport.gateway.metrics import table
@@ -25,6 +26,7 @@ class Exposition:
         """Triton's text for the answer in the making; None where it could not be read."""
         observe = gateway.metrics.observe
         observe((table.READY, table.CONFIG_PROBLEMS, table.TRITON_UP), self._read)
+        observe((table.SERVERLESS_REQUESTS, table.SERVERLESS_QUOTA), self._read_usage)
         observe(USAGE, usage_reader(options.root_pid))
         observe(GPU, gpu_reader(Nvml.open(), lambda: self._triton or ""))
 
@@ -41,3 +43,15 @@ class Exposition:
             table.CONFIG_PROBLEMS: [((), float(len(self._gateway.config_problems)))],
             table.TRITON_UP: [((), float(self._triton is not None))] if self._url else [],
         }
+
+    def _read_usage(self) -> Reading:
+        used, quotas = [], []
+        for model in self._gateway.models:
+            serverless, labels = serverless_of(model.spec), (model.name, model.namespace)
+            if serverless is None:
+                continue
+            if (entry := self._gateway.usage.read(model.served.resource)) is not None:
+                used.append((labels, float(entry.answered)))
+            if serverless.request_quota is not None:
+                quotas.append((labels, float(serverless.request_quota)))
+        return {table.SERVERLESS_REQUESTS: used, table.SERVERLESS_QUOTA: quotas}

@@ -75,6 +75,7 @@ async def _watching(options: GatewayOptions, gateway: Gateway, triton: Triton) -
         asyncio.create_task(_undying(lambda: watch_config(options.config, gateway.apply, config))),
         asyncio.create_task(_undying(lambda: gateway.models.watch(on_look))),
         asyncio.create_task(_undying(triton.watch_connection)),
+        asyncio.create_task(_undying(gateway.usage.sync_forever)),
     ]
     try:
         yield
@@ -82,6 +83,7 @@ async def _watching(options: GatewayOptions, gateway: Gateway, triton: Triton) -
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        gateway.usage.sync()
 
 
 async def _undying(work: Callable[[], Awaitable[None]]) -> None:

@@ -24,8 +24,8 @@ class Visit:
     """A request, its place and its route; the rest is filled in as it goes along."""
 
     __slots__ = (
-        "call", "key", "match", "model", "named", "place", "received", "request", "seconds", "started", "trace", "trip",
-        "version",
+        "billable", "call", "key", "match", "model", "named", "place", "received", "request", "seconds", "started",
+        "trace", "trip", "version",
     )  # fmt: skip
 
     def __init__(self, request: web.Request, place: Place, match: Match) -> None:
@@ -55,6 +55,8 @@ class Visit:
         """The version that answers."""
         self.received = 0
         """Bytes of the body as they came."""
+        self.billable = False
+        """It was answered, and the answer is paid for."""
         self.seconds: dict[str, float] = {}
         """By stage; see `metrics.table.STAGES`."""
         self.trip = Trip()

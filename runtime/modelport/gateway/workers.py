@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from time import monotonic, sleep
 
 from modelport.gateway.config import GatewayOptions
@@ -27,6 +28,7 @@ class Workers:
 
     def __init__(self, options: GatewayOptions, pairs: Sequence[Pair], arguments: Sequence[str]) -> None:
         self._arguments = tuple(arguments)
+        self._usage = options.usage
         self._root_pid = options.root_pid or os.getpid()
         self._pairs = pairs
         self._children: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
@@ -38,6 +40,7 @@ class Workers:
             signal.signal(number, self._stop)
         with tempfile.TemporaryDirectory(prefix="modelport-metrics-") as folder:
             os.environ[MULTIPROCESS_DIR] = folder
+            self._usage = self._usage or Path(folder, "usage")
             for index in range(len(self._pairs)):
                 self._start(index)
             while self._children:
@@ -50,6 +53,7 @@ class Workers:
     def _start(self, index: int) -> None:
         own = [self._pairs[index]]
         inherited = ["--worker-index", str(index), "--sockets", format_numbers(own), "--root-pid", str(self._root_pid)]
+        inherited += ["--usage", str(self._usage)]  # of all of them together, also where it need not outlive them
         command = [sys.executable, "-m", "modelport.gateway", *self._arguments, *inherited]
         self._children[index] = (subprocess.Popen(command, pass_fds=file_numbers(own)), monotonic())
 

@@ -57,6 +57,7 @@ def build_gateway_command(
     """Return the command that runs the gateway on sockets that we hold: clients wait while it is started again."""
     arguments = {
         "--config": state.serving,
+        "--usage": state.usage,
         "--triton": triton,
         "--triton-metrics": triton_metrics,
         "--sockets": format_numbers(listening),

@@ -4,6 +4,7 @@
     STATE/keys          MODEL:NAME:KEY lines of keys that were generated
     STATE/serving/      the serving configuration (`modelport.api.serving`), read by the gateway
     STATE/repository/   Triton's model repository
+    STATE/usage/        what Serverless models have answered, kept by the gateway
 
 It holds keys, so only its owner may look into it. Downloaded models are not here: they are shared, in the user's cache.
 """
@@ -45,6 +46,11 @@ class State:
     def repository(self) -> Path:
         """Triton's models."""
         return self.root / "repository"
+
+    @property
+    def usage(self) -> Path:
+        """What Serverless models have answered."""
+        return self.root / "usage"
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from modelport.repository.inspect import Inspected
 CHECKS: tuple[Check, ...] = (
     running.backend_is_there,
     running.device_fits,
+    running.serverless_is_small,
     running.onnx_is_known,
     running.runner_takes_dtypes,
     running.runner_knows_parameters,

@@ -226,6 +226,42 @@ async def test_a_model_that_takes_too_long_ends_in_its_deadline(start: Start) ->
     assert port.gateway.models.get("half").coalescer.length == 0
 
 
+SERVERLESS = {"type": "Serverless", "serverless": {"requestQuota": 2, "timeoutSeconds": 1}}
+
+
+async def test_a_used_up_quota_is_told_without_a_time_to_come_again(start: Start) -> None:
+    port = await start(execution=SERVERLESS)
+    answers = [await port.post(), await port.post(body=b"{"), await port.post(), await port.post()]
+
+    assert [status for status, *_ in answers] == [200, 400, 200, 429]
+    assert "spec.execution.serverless.requestQuota" in answers[3][1]
+    assert "Retry-After" not in answers[3][2]
+    assert port.count("modelport_errors_total", model="half", reason="quota_used_up") == 1
+    assert port.count("modelport_billable_requests_total", model="half") == 0, "the first 500 are free"
+
+
+async def test_what_is_in_flight_counts_against_the_quota(start: Start) -> None:
+    port = await start(execution=SERVERLESS)
+    await port.post()
+    port.triton.gate, port.triton.entered = asyncio.Event(), asyncio.Event()
+    first = asyncio.create_task(port.post())
+    await port.triton.entered.wait()
+    late = await port.post()
+    port.triton.gate.set()
+
+    assert (late[0], (await first)[0]) == (429, 200)
+
+
+async def test_a_serverless_execution_ends_in_its_own_deadline_and_is_not_counted(start: Start) -> None:
+    port = await start(execution=SERVERLESS)
+    port.triton.gate = asyncio.Event()
+    status, text, _ = await port.post()
+    port.triton.gate.set()
+
+    assert (status, "spec.execution.serverless.timeoutSeconds" in text) == (504, True)
+    assert [(await port.post())[0] for _ in range(3)] == [200, 200, 429]
+
+
 async def test_the_request_beyond_the_queue_is_sent_away_at_once(start: Start) -> None:
     port = await start(limits={"queueLength": 1})
     port.triton.gate = asyncio.Event()

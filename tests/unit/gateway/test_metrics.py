@@ -207,6 +207,8 @@ def test_what_the_gateway_counts_is_declared(metrics: GatewayMetrics) -> None:
         "modelport_model_ready",
         "modelport_triton_up",
         "modelport_config_problems",
+        "modelport_serverless_requests",
+        "modelport_serverless_quota_requests",
     }
     assert counted == declared - read_at_a_scrape
 

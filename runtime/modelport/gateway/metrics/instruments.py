@@ -86,7 +86,7 @@ class ModelMetrics:
 
         `seconds` holds the stages (`metric_table.STAGES`) that the request came through; `received` and `sent` are the
         bodies' bytes on the wire; `batch` is the rows of the call to Triton, 0 for none; `key` is the name of the key
-        that was let in; `billable` says that the model gave an answer; `exemplar` is what `exemplar()` makes.
+        that was let in; `billable` says that the answer is paid for; `exemplar` is what `exemplar()` makes.
         """
         self._codes[status].inc()
         for stage, elapsed in seconds.items():
@@ -128,6 +128,7 @@ class GatewayMetrics:
         self.response_bytes = _counter(table.RESPONSE_BYTES, registry)
         self.key_requests = _counter(table.KEY_REQUESTS, registry)
         self.billable_requests = _counter(table.BILLABLE_REQUESTS, registry)
+        self.serverless_failures = _counter(table.SERVERLESS_FAILURES, registry)
         self.cold_start = _histogram(table.COLD_START, registry)
         self.uptime = _counter(table.UPTIME, registry)
         self.planned_downtime = _counter(table.PLANNED_DOWNTIME, registry)

@@ -112,8 +112,27 @@ KEY_REQUESTS = Declared(
 BILLABLE_REQUESTS = Declared(
     "modelport_billable_requests_total",
     Kind.COUNTER,
-    "Inferences answered with success.",
+    "Inferences answered with success; of a Serverless model, those after the first 500, which are free.",
     OF_MODEL,
+)
+SERVERLESS_REQUESTS = Declared(
+    "modelport_serverless_requests",
+    Kind.GAUGE,
+    "Inferences that a Serverless model has answered in this calendar month (UTC), kept over restarts.",
+    OF_MODEL,
+    absent="for models of type Dedicated",
+)
+SERVERLESS_QUOTA = Declared(
+    "modelport_serverless_quota_requests",
+    Kind.GAUGE,
+    "Inferences that a Serverless model may answer in a calendar month.",
+    OF_MODEL,
+    absent="where the model has no quota",
+)
+SERVERLESS_FAILURES = Declared(
+    "modelport_serverless_usage_failures_total",
+    Kind.COUNTER,
+    "Times that the use of a Serverless model could not be kept: requests went uncounted, or an account began anew.",
 )
 COLD_START = Declared(
     "modelport_cold_start_seconds",
@@ -219,6 +238,9 @@ DECLARED: tuple[Declared, ...] = (
     RESPONSE_BYTES,
     KEY_REQUESTS,
     BILLABLE_REQUESTS,
+    SERVERLESS_REQUESTS,
+    SERVERLESS_QUOTA,
+    SERVERLESS_FAILURES,
     COLD_START,
     READY,
     UPTIME,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from modelport.api.serverless import serverless_of, size_problem
 from modelport.repository.checks.problem import Problem, names
 from modelport.repository.formats import FORMATS
 from modelport.repository.formats.onnx import OPSET
@@ -86,3 +87,14 @@ def runner_knows_parameters(model: Inspected) -> Iterator[Problem]:
             yield Problem(path, f"unknown to {model.capabilities.name}; expected one of {names(sorted(known))}")
         elif not value.isascii() or not value.isdigit():
             yield Problem(path, f"a whole number expected, '{value}' came")
+
+
+def serverless_is_small(model: Inspected) -> Iterator[Problem]:
+    """A Serverless model is small enough to start with a request; each version counts by itself."""
+    if serverless_of(model.resource.spec) is None:
+        return
+    for number, signature in model.versions.items():
+        problem = size_problem(sum(path.stat().st_size for path in signature.files.values()))
+        if problem:
+            which = f"version {number}: " if len(model.versions) > 1 else ""
+            yield Problem("spec.execution.type", f"{which}{problem}")

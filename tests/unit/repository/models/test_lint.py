@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from modelport.api import serverless
 from modelport.repository.capabilities import NVIDIA_IMAGE, WHEEL, Capabilities
 from modelport.repository.inspect import inspect
 from modelport.repository.lint import lint
@@ -322,3 +323,27 @@ def test_problems_of_a_triton_repository(config: str, found: str, tmp_path: Path
     (tmp_path / "1").mkdir()
     (tmp_path / "config.pbtxt").write_text(config)
     assert problems(manifest({"format": "TritonRepository"}), tmp_path) == [found]
+
+
+def test_a_serverless_model_must_be_small(
+    tmp_path: Path, manifest: Any, write_onnx: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in (1, 2):
+        write_onnx(tmp_path / str(version) / "model.onnx")
+    size = (tmp_path / "1" / "model.onnx").stat().st_size
+    both = {"versions": {"policy": "All"}}
+    monkeypatch.setattr(serverless, "MODEL_BYTES", size + 1)
+    assert problems(manifest(both, execution={"type": "Serverless"}), tmp_path) == []
+    monkeypatch.setattr(serverless, "MODEL_BYTES", size)
+    found = problems(manifest(both, execution={"type": "Serverless"}), tmp_path)
+    assert [line.partition(" MB")[0] for line in found] == [
+        f"spec.execution.type: version {version}: Serverless takes models below {size / 1e6:g}" for version in (1, 2)
+    ]
+    assert problems(manifest(both), tmp_path) == []
+
+
+def test_the_size_of_a_serverless_model_is_the_documents() -> None:
+    assert serverless.size_problem(63_999_999) is None
+    assert serverless.size_problem(64_000_000) == (
+        "Serverless takes models below 64 MB, and this one has 64.000 MB; publish it as Dedicated"
+    )
