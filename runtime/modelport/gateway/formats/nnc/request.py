@@ -15,7 +15,7 @@ from modelport.gateway.codecs import json as codec
 from modelport.gateway.codecs.arrays import parse_array
 from modelport.gateway.codecs.audio import decode_wav
 from modelport.gateway.codecs.images import decode_image
-from modelport.gateway.codecs.kinds import DECLARED
+from modelport.gateway.codecs.kinds import DECLARED, kind_of
 from modelport.gateway.codecs.shapes import fits, show_shape
 from modelport.gateway.codecs.words import describe, member, one_of, quote
 from modelport.gateway.errors import BadRequest
@@ -41,6 +41,9 @@ NOT_SERVERLESS: Mapping[str, str] = {
 }
 """The document's rules for the type that is paid by the request ("APIの実行タイプの選択")."""
 
+_TYPE_BY_KIND: Mapping[str, str] = {"DICOM": "dcm", "a wav file": "wav", "a big-endian wav file": "wav"}
+"""The type in those rules that a file is of, whatever the request calls it."""
+
 
 def decode_inputs(body: bytes, model: Model) -> InferRequest:
     """Read the body of an inference; raise BadRequest with the path."""
@@ -62,8 +65,7 @@ def decode_inputs(body: bytes, model: Model) -> InferRequest:
 
 def _read(entry: Entry, declared: Input, model: Model) -> Array:
     path, types = member(entry.path, "type"), TYPES[declared.kind]
-    if model.spec.execution.type == "Serverless" and entry.type in NOT_SERVERLESS:
-        raise BadRequest(f"{path}: {NOT_SERVERLESS[entry.type]}; publish the model as Dedicated")
+    _refuse_if_serverless(entry.type, path, model)
     if entry.type not in types:
         raise BadRequest(f"{path}: expected {one_of(types)} for the input {quote(entry.name)}, got {quote(entry.type)}")
     return _READERS[declared.kind](entry, declared, model)
@@ -81,20 +83,27 @@ def _read_vector(entry: Entry, _: Input, model: Model) -> Array:
 def _read_picture(entry: Entry, declared: Input, model: Model) -> Array:
     path, image = member(entry.path, "data"), declared.image or ImageInput()
     tensor, limits = model.meta.inputs[entry.name], model.spec.limits
-    picture = decode_image(_bytes(entry, path), path, declared=entry.type, pixels=limits.pixels, frame=image.frame)
+    picture = decode_image(_bytes(entry, path, model), path, declared=entry.type, pixels=limits.pixels, frame=image.frame)
     return prepare_picture(picture, image, tensor, path, elements=limits.tensor_elements).array
 
 
 def _read_sound(entry: Entry, declared: Input, model: Model) -> Array:
     path = member(entry.path, "data")
-    sound = decode_wav(_bytes(entry, path), path, limit=model.spec.limits.tensor_elements)
+    sound = decode_wav(_bytes(entry, path, model), path, limit=model.spec.limits.tensor_elements)
     return prepare_sound(sound, declared.audio or AudioInput(), model.meta.inputs[entry.name], path)
 
 
-def _bytes(entry: Entry, path: str) -> bytes:
+def _bytes(entry: Entry, path: str, model: Model) -> bytes:
     if not isinstance(entry.data, str):
         raise BadRequest(f"{path}: expected base64 text of type {quote(entry.type)}, got {describe(entry.data)}")
-    return base64.decode(entry.data, path)
+    data = base64.decode(entry.data, path)
+    _refuse_if_serverless(_TYPE_BY_KIND.get(kind_of(data), ""), path, model)
+    return data
+
+
+def _refuse_if_serverless(kind: str, path: str, model: Model) -> None:
+    if model.spec.execution.type == "Serverless" and kind in NOT_SERVERLESS:
+        raise BadRequest(f"{path}: {NOT_SERVERLESS[kind]}; publish the model as Dedicated")
 
 
 _READERS: Mapping[InputKind, Callable[[Entry, Input, Model], Array]] = {
