@@ -104,7 +104,7 @@ _Plugin = Callable[[io.BytesIO], ImageFile]
 def _read(plugin: _Plugin, data: bytes, path: str, pixels: int) -> Image.Image:
     image = plugin(io.BytesIO(data))
     _check_size(image, path, pixels)
-    if isinstance(image, JpegImageFile) and data.count(b"\xff\xda") > SCANS:
+    if isinstance(image, JpegImageFile) and _count_scans(data) > SCANS:
         raise BadRequest(f"{path}: a JPEG file of more than {SCANS} scans")
     deep = read_deep(image, lambda: plugin(io.BytesIO(data)))
     image.load()
@@ -127,6 +127,12 @@ def _check_size(image: ImageFile, path: str, pixels: int) -> None:
     for width, height in sizes:
         if width * height > pixels:
             raise BadRequest(f"{path}: a picture of {width} x {height} pixels, more than {pixels} in all")
+
+
+def _count_scans(data: bytes) -> int:
+    """Count the markers that may begin a scan of a JPEG; numpy is several times faster at that than `bytes.count`."""
+    values = np.frombuffer(data, np.uint8)
+    return int(np.count_nonzero((values[:-1] == 0xFF) & (values[1:] == 0xDA)))
 
 
 def _orientation(image: ImageFile) -> Any:

@@ -12,6 +12,7 @@ import json
 import re
 from typing import Any
 
+import numpy as np
 import orjson
 
 from modelport.gateway.codecs.words import item, member
@@ -20,6 +21,7 @@ from modelport.gateway.errors import BadRequest
 DEPTH = 64
 """Lists and objects inside one another, unless the model's limits say otherwise."""
 
+_LARGE = 10_000
 _BOM = b"\xef\xbb\xbf"
 _BRACKETS = b"[]{}"
 _NOT_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
@@ -90,7 +92,7 @@ def _not_json(error: json.JSONDecodeError) -> BadRequest:
 
 def _is_deeper_than(depth: int, body: bytes) -> bool:
     """Tell how deep a valid document is nested by peeling off the innermost brackets, layer by layer."""
-    if body.count(b"[") + body.count(b"{") <= depth:
+    if _count(body, b"[") + _count(body, b"{") <= depth:
         return False
     if b"\\" in body:  # escapes, which stand in strings alone, may hide quotes
         body = body.replace(rb"\\", b"").replace(rb"\"", b"")
@@ -110,10 +112,11 @@ def _may_have_doubled_keys(value: Any, body: bytes) -> bool:
     the strings' colons found add up to the colons of the text. Objects are looked into before lists: in most requests
     a few members account for every colon, and the long lists of numbers are never touched.
     """
-    missing = body.count(b":")
+    missing = _count(body, b":")
     if not missing:
         return False
-    if b"\\u003" in body:  # an escaped colon, which the text does not count, could stand in for a lost one
+    # An escaped colon, which the text does not count, could stand in for a lost one. One character is found at once.
+    if b"\\" in body and b"\\u003" in body:
         return True
     objects: list[dict[str, Any]] = []
     lists: list[list[Any]] = [[value]]
@@ -139,6 +142,13 @@ def _may_have_doubled_keys(value: Any, body: bytes) -> bool:
         if not missing:
             return False
     return True
+
+
+def _count(body: bytes, character: bytes) -> int:
+    """Count a character; in what holds a picture numpy is several times faster at that than `bytes.count`."""
+    if len(body) < _LARGE:
+        return body.count(character)
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord(character)))
 
 
 class _Doubled(dict[str, Any]):

@@ -52,8 +52,8 @@ def prepare_picture(
             f"{path}: expected a picture of {_words(size)} pixels, got {_words(picture.size)}; "
             "resize Stretch, Letterbox or CenterCrop in the model's spec would take it"
         )
-    table = _value_table(spec.scale, spec.mean, spec.std, _channels(spec), tensor.dtype)
-    if size[0] * size[1] * len(table) > elements:
+    table = _value_table(spec.scale, spec.mean, spec.std, tensor.dtype)
+    if size[0] * size[1] * _channels(spec) > elements:
         raise BadRequest(f"{path}: a picture of {_words(size)} pixels makes a tensor of more than {elements} elements")
     placement = place(picture.size, size, spec.resize)
     pixels = _render(picture.image, placement, size, spec)
@@ -115,39 +115,48 @@ def _render(image: Image.Image, placement: Placement, size: Size, spec: ImageInp
 
 
 @lru_cache(maxsize=256)
-def _value_table(
-    scale: float, mean: tuple[float, ...], std: tuple[float, ...], channels: int, dtype: str
-) -> tuple[Array, ...]:
-    """Compute (x * scale - mean) / std of 0 to 255 once for each channel, in double precision.
+def _value_table(scale: float, mean: tuple[float, ...], std: tuple[float, ...], dtype: str) -> Array:
+    """Compute (x * scale - mean) / std of 0 to 255 once, in double precision: [channels, 256], [1, 256] if all agree.
 
     Rounded once, to the model's dtype; integers to the nearest and into their range.
     """
     into = DTYPES[dtype]
     if into.kind in "bO":
         raise InternalError(f"spec.io: a picture cannot be a tensor of {dtype}")
-    tables = []
-    for channel in range(channels):
-        values = np.arange(256) * scale - _of_channel(mean, channel, 0.0)
-        values = values / _of_channel(std, channel, 1.0)
-        if into.kind in "iu":
-            limits = np.iinfo(into)
-            values = np.clip(np.rint(values), limits.min, limits.max)
-        with np.errstate(over="ignore"):
-            tables.append(values.astype(into))
-    return tuple(tables)
+    values = (np.arange(256) * scale - _column(mean, 0.0)) / _column(std, 1.0)
+    if into.kind in "iu":
+        limits = np.iinfo(into)
+        values = np.clip(np.rint(values), limits.min, limits.max)
+    with np.errstate(over="ignore"):
+        return values.astype(into)
 
 
-def _of_channel(values: tuple[float, ...], channel: int, default: float) -> float:
-    """Return a channel's own value, or the one for all of them."""
-    return values[channel if len(values) > 1 else 0] if values else default
+def _column(values: tuple[float, ...], default: float) -> NDArray[np.float64]:
+    """Return [channels, 1], or [1, 1] where one value is for all of them."""
+    return np.array(values or (default,), np.float64)[:, np.newaxis]
 
 
-def _arrange(pixels: NDArray[np.uint8], table: tuple[Array, ...], spec: ImageInput, axes: str) -> Array:
+def _arrange(pixels: NDArray[np.uint8], table: Array, spec: ImageInput, axes: str) -> Array:
+    """Look the pixels' values up and bring them into the model's order of dimensions."""
     height, width, channels = pixels.shape
-    planes = [values[pixels[..., channel]] for channel, values in enumerate(table)]
-    array = np.stack(planes, axis=0 if spec.layout == "NCHW" else -1)
+    axis = 0 if spec.layout == "NCHW" else -1
+    array = _look_up(np.ascontiguousarray(np.moveaxis(pixels, -1, axis)), table, axis)
     sizes = {"N": 1, "C": channels, "H": height, "W": width}
     return array.reshape([sizes[axis] for axis in axes])
+
+
+def _look_up(pixels: NDArray[np.uint8], table: Array, axis: int) -> Array:
+    """Return each pixel's value; `axis` holds the channels.
+
+    `take` with clipping is numpy's fastest way: it converts no index, and no index of 8 bits is out of bounds.
+    """
+    if len(table) > 1:
+        planes = zip(table, np.moveaxis(pixels, axis, 0), strict=True)
+        return np.stack([values.take(plane, mode="clip") for values, plane in planes], axis)
+    if table.dtype == np.uint8 and (table[0] == _AS_THEY_ARE).all():
+        return pixels
+    looked_up: Array = table[0].take(pixels, mode="clip")
+    return looked_up
 
 
 def _channels(spec: ImageInput) -> int:
@@ -158,5 +167,6 @@ def _words(size: Size) -> str:
     return f"{size[0]} x {size[1]}"
 
 
+_AS_THEY_ARE: Final = np.arange(256)
 _MODES: Final[Mapping[str, str]] = {"RGB": "RGB", "BGR": "RGB", "Gray": "L"}
 """Pillow's mode, one letter for each channel; its L is grey by ITU-R 601."""
