@@ -1,8 +1,8 @@
 """The OpenAPI document of exactly what this gateway serves now: the models loaded, each in its formats.
 
-A format describes its own addresses for one model (`Format.openapi`); this module joins them and adds what is the
-gateway's: keys, errors in the format's shape, health. The examples of errors are made by the format's own
-`encode_error`, so they cannot differ from what a client gets.
+A format describes its own addresses for one model (`Format.openapi`), with examples that the model takes; this module
+joins them and adds what is the gateway's: keys, errors in the format's shape, health, and the name of the format. The
+examples of errors are made by the format's own `encode_error`, so they cannot differ from what a client gets.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from modelport.gateway import errors
 from modelport.gateway.formats.base import JSON, Call, Format, Model, Operation
 
 Json = dict[str, Any]
+
+API = "x-modelport-api"
+"""OpenAPI extension: the format, by its name in `spec.apis`, that an operation belongs to."""
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 """The members of a path item that are operations."""
@@ -147,7 +150,8 @@ def _paths(models: Sequence[tuple[Model, Sequence[Format]]], failures: Mapping[s
                 for status in failures[form.name]
                 if ours["security"] or status != "401"
             }
-            content = content | ours | {"responses": references | content.get("responses", {})}
+            responses = references | content.get("responses", {})
+            content = content | ours | {API: form.name, "responses": responses}
         paths.setdefault(path, {})[member] = content
     return paths
 

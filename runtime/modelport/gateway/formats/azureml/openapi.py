@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 from modelport.gateway.codecs.schemas import Schema
 from modelport.gateway.formats.azureml.request import LONGEST_SIDE, PARAMETERS, PICTURE, RESIZE, SOFTMAX
 from modelport.gateway.formats.base import JSON, Model
+from modelport.gateway.formats.examples import Example, describe_request, sample_picture
 
 _SIDE: Schema = {"type": "integer", "minimum": 1, "maximum": LONGEST_SIDE}
 _PARAMETERS: Schema = {
@@ -38,10 +40,16 @@ def path_item(model: Model) -> dict[str, Any]:
         "post": {
             "operationId": "score",
             "summary": f"Scores of the classes{_named(model)} for each picture",
-            "requestBody": {"required": True, "content": {JSON: {"schema": {"anyOf": [pictures, _PICTURE]}}}},
+            **describe_request({"anyOf": [pictures, _PICTURE]}, model, _example),
             "responses": {"200": {"description": "The scores", "content": {JSON: {"schema": answer}}}},
         }
     }
+
+
+def _example(model: Model) -> Example:
+    picture = sample_picture(model)
+    body = [{PICTURE: b64encode(picture.data).decode()}]
+    return Example(body, {"pointer": f"/0/{PICTURE}", "mediaType": picture.media_type})
 
 
 def _named(model: Model) -> str:

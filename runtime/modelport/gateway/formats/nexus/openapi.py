@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelport.gateway.codecs.schemas import Schema
 from modelport.gateway.formats.base import JSON, Model
+from modelport.gateway.formats.examples import Example, describe_request, sample_picture
 from modelport.gateway.formats.nexus.coco import IMAGE_ID
-from modelport.gateway.formats.nexus.request import COCO, URL
+from modelport.gateway.formats.nexus.request import COCO, DATA, KIND, URL
 from modelport.gateway.formats.nexus.routines import MOST, MOST_BINS
 
 
@@ -21,12 +23,18 @@ def path_item(model: Model) -> dict[str, Any]:
             "operationId": "nexus",
             "summary": "Predictions for one picture, as a Nexus deployment gives them",
             "parameters": [] if detection is None else [_FORMAT],
-            "requestBody": {"required": True, "content": {JSON: {"schema": _request(model)}}},
+            **describe_request(_request(model), model, _example),
             "responses": {
                 "200": {"description": "The predictions", "content": {JSON: {"schema": _any_of(answers)}}},
             },
         }
     }
+
+
+def _example(model: Model) -> Example:
+    picture = sample_picture(model)
+    body = {KIND: "base64", DATA: b64encode(picture.data).decode()}
+    return Example(body, {"pointer": f"/{DATA}", "mediaType": picture.media_type})
 
 
 def _request(model: Model) -> Schema:

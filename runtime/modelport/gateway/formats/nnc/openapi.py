@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from modelport.api.io import Input
 from modelport.gateway.codecs.schemas import Schema, tensor_schema
 from modelport.gateway.formats.base import JSON, Model
+from modelport.gateway.formats.examples import Example, declared_input, describe_request, refuse_sequences
 from modelport.gateway.formats.nnc.request import EXECUTOR, NOT_SERVERLESS, TYPES, VECTOR, vector_shape
+from modelport.gateway.samples import NoSample, sample_file, sample_values
 from modelport.gateway.tensors import TensorSpec
 
 _BASE64: Schema = {"type": "string", "contentEncoding": "base64"}
@@ -25,14 +28,33 @@ def path_item(model: Model) -> dict[str, Any]:
         "post": {
             "operationId": "inference",
             "summary": "One inference, as Neural Network Console's API functions have it",
-            "requestBody": {"required": True, "content": {JSON: {"schema": request}}},
+            **describe_request(request, model, _example),
             "responses": {"200": {"description": "The outputs", "content": {JSON: {"schema": answer}}}},
         }
     }
 
 
+def _example(model: Model) -> Example:
+    """Return a request, in which the first input that is a file may be replaced by another file."""
+    refuse_sequences(model)
+    inputs, file = [], None
+    for index, spec in enumerate(model.meta.inputs.values()):
+        declared = declared_input(model, spec.name)
+        if declared.kind == "Tensor":
+            values = sample_values(replace(spec, shape=vector_shape(spec, model.meta)), declared)
+            inputs.append({"name": spec.name, "type": VECTOR, "data": values})
+            continue
+        sample = sample_file(declared, spec)
+        if model.spec.execution.type == "Serverless" and sample.type in NOT_SERVERLESS:
+            raise NoSample(NOT_SERVERLESS[sample.type])
+        inputs.append({"name": spec.name, "type": sample.type, "data": b64encode(sample.data).decode()})
+        place = f"/inputs/{index}"
+        file = file or {"pointer": f"{place}/data", "mediaType": sample.media_type, "typePointer": f"{place}/type"}
+    return Example({"executor": EXECUTOR, "inputs": inputs}, file)
+
+
 def _input(spec: TensorSpec, model: Model) -> Schema:
-    declared = {each.name: each for each in model.spec.io.inputs}.get(spec.name) or Input(name=spec.name)
+    declared = declared_input(model, spec.name)
     types = [
         each for each in TYPES[declared.kind] if model.spec.execution.type == "Dedicated" or each not in NOT_SERVERLESS
     ]

@@ -10,18 +10,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+
 from modelport.gateway.codecs.schemas import Schema, value_schema
 from modelport.gateway.formats.base import JSON, Model
+from modelport.gateway.formats.examples import Example, declared_input, describe_request
 from modelport.gateway.formats.open_inference.binary import HEADER
 from modelport.gateway.formats.open_inference.fields import INT64
 from modelport.gateway.formats.open_inference.reply import BINARY
+from modelport.gateway.samples import sample_values
 from modelport.gateway.tensors import ANY, TensorSpec
 
 
 def path_items(model: Model) -> dict[str, Any]:
     """Return the path items of the server and of the model, by path."""
     base = f"/v2/models/{quote(model.name, safe='')}"
-    version = {"name": "version", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[0-9]+$"}}
+    version = {
+        "name": "version",
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        "example": str(model.meta.version),
+    }
     return (
         _SERVER
         | _model_items(model, base, "", [])
@@ -47,13 +57,28 @@ def _model_items(model: Model, base: str, suffix: str, parameters: list[Schema])
 def _infer(model: Model, suffix: str, parameters: list[Schema]) -> dict[str, Any]:
     answer = _infer_answer(model)
     operation = _operation(f"infer{suffix}", "Tensors through the model", answer, [*parameters, _HEADER_PARAMETER])
-    operation["requestBody"] = {
-        "required": True,
-        "content": {JSON: {"schema": _infer_request(model)}, BINARY: {"schema": {}}},
-    }
+    operation |= describe_request(_infer_request(model), model, _example)
+    operation["requestBody"]["content"][BINARY] = {"schema": {}}
     operation["responses"]["200"]["content"][BINARY] = {"schema": {}}
     operation["responses"]["200"]["headers"] = {HEADER: {"description": _HEADER_MEANS, "schema": {"type": "integer"}}}
     return operation
+
+
+def _example(model: Model) -> Example:
+    """Return a request of one row; a sequence model gets a sequence of one request."""
+    inputs = [_example_input(spec, model) for spec in model.meta.inputs.values()]
+    parameters = {"sequence_id": 1, "sequence_start": True, "sequence_end": True}
+    return Example({**({"parameters": parameters} if model.meta.sequence else {}), "inputs": inputs})
+
+
+def _example_input(spec: TensorSpec, model: Model) -> Schema:
+    values = np.array(sample_values(spec, declared_input(model, spec.name)), object)
+    return {
+        "name": spec.name,
+        "shape": list(values.shape),
+        "datatype": spec.dtype,
+        "data": values.reshape(-1).tolist(),
+    }
 
 
 def _infer_request(model: Model) -> Schema:

@@ -5,6 +5,7 @@ examples.py    `:classify` and `:regress`
 describe.py    status and metadata
 signatures.py  the names and methods that the three share
 text.py        the layout of the answers
+samples.py     requests with made-up values
 openapi.py     the description of all of it for one model
 """
 

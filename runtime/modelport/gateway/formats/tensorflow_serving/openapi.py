@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 from modelport.gateway.codecs.schemas import Schema, tensor_schema, value_schema
 from modelport.gateway.formats.base import JSON, Model
+from modelport.gateway.formats.examples import describe_request
+from modelport.gateway.formats.tensorflow_serving.samples import sample_features, sample_predict
 from modelport.gateway.formats.tensorflow_serving.signatures import DEFAULT, VERBS, Signature, all_signatures
 from modelport.gateway.tensors import TensorSpec
 
@@ -18,26 +21,26 @@ _ERRORS = (400, 401, 404, 405, 413, 415, 429, 500, 502, 503, 504)
 def path_items(model: Model) -> dict[str, Any]:
     """Return the path items of the model, by path."""
     base = f"/v1/models/{quote(model.name, safe='')}"
-    labels = sorted(model.spec.model.versions.labels)
+    labels = model.spec.model.versions.labels
+    version = _parameter("version", {"type": "integer"}, [model.meta.version])
     items = _items(model, base, "", [])
-    items |= _items(model, f"{base}/versions/{{version}}", "OfVersion", [_parameter("version", {"type": "integer"})])
+    items |= _items(model, f"{base}/versions/{{version}}", "OfVersion", [version])
     if labels:
-        items |= _items(model, f"{base}/labels/{{label}}", "OfLabel", [_parameter("label", {"enum": labels})])
+        known = sorted(labels)
+        label = _parameter("label", {"enum": known}, [each for each in known if labels[each] in model.versions])
+        items |= _items(model, f"{base}/labels/{{label}}", "OfLabel", [label])
     return items
 
 
 def _items(model: Model, path: str, suffix: str, parameters: list[Schema]) -> dict[str, Any]:
-    def operation(verb: str, summary: str, answer: Schema, request: Schema | None = None) -> Schema:
-        described = {
+    def operation(verb: str, summary: str, answer: Schema) -> dict[str, Any]:
+        return {
             "operationId": f"{model.name}-{verb}{suffix}",
             "tags": [model.name],
             "summary": summary,
             "parameters": parameters,
             "responses": _responses(answer),
         }
-        if request is not None:
-            described["requestBody"] = {"required": True, "content": {JSON: {"schema": request}}}
-        return described
 
     items: dict[str, Any] = {
         path: {"get": operation("status", "The states of the versions", _STATUS)},
@@ -46,20 +49,19 @@ def _items(model: Model, path: str, suffix: str, parameters: list[Schema]) -> di
     for method, verb in VERBS.items():
         signatures = [each for each in all_signatures(model) if each.method == method]
         if signatures:
-            request, answer = _SCHEMAS[verb]
+            request, answer, sample = _WORDINGS[verb]
+            summary = f"{method} with the signature {' or '.join(each.name for each in signatures)}"
+            shown = min(signatures, key=lambda each: each.name != DEFAULT)
             items[f"{path}:{verb}"] = {
-                "post": operation(
-                    verb,
-                    f"{method} with the signature {' or '.join(each.name for each in signatures)}",
-                    _any_of([answer(each) for each in signatures]),
-                    _any_of([request(each) for each in signatures]),
-                )
+                "post": operation(verb, summary, _any_of([answer(each) for each in signatures]))
+                | describe_request(_any_of([request(each) for each in signatures]), model, partial(sample, shown))
             }
     return items
 
 
-def _parameter(name: str, schema: Schema) -> Schema:
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+def _parameter(name: str, schema: Schema, examples: Sequence[Any]) -> Schema:
+    example = {"example": examples[0]} if examples else {}
+    return {"name": name, "in": "path", "required": True, "schema": schema, **example}
 
 
 def _responses(answer: Schema) -> Schema:
@@ -154,12 +156,12 @@ def _feature(spec: TensorSpec) -> Schema:
     return {"anyOf": [value, _list_of(value)]}
 
 
-_SCHEMAS = {
-    "predict": (_predict_request, _predict_answer),
-    "classify": (_examples_request, _classify_answer),
-    "regress": (_examples_request, _regress_answer),
+_WORDINGS = {
+    "predict": (_predict_request, _predict_answer, sample_predict),
+    "classify": (_examples_request, _classify_answer, sample_features),
+    "regress": (_examples_request, _regress_answer, sample_features),
 }
-"""Request and answer of each verb, for one signature."""
+"""The schemas of request and answer of each verb and a request, for one signature."""
 
 _ABSENT: Schema = {"not": {}}
 _TEXT: Schema = {"type": "string"}
