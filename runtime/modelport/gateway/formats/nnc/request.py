@@ -83,7 +83,8 @@ def _read_vector(entry: Entry, _: Input, model: Model) -> Array:
 def _read_picture(entry: Entry, declared: Input, model: Model) -> Array:
     path, image = member(entry.path, "data"), declared.image or ImageInput()
     tensor, limits = model.meta.inputs[entry.name], model.spec.limits
-    picture = decode_image(_bytes(entry, path, model), path, declared=entry.type, pixels=limits.pixels, frame=image.frame)
+    data = _bytes(entry, path, model)
+    picture = decode_image(data, path, declared=entry.type, pixels=limits.pixels, frame=image.frame)
     return prepare_picture(picture, image, tensor, path, elements=limits.tensor_elements).array
 
 
