@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from modelport.api import InvalidManifest, KeyDigests, PublishedModel, model_name
+from modelport.api.keys import declared_keys
 from modelport.api.serving import keys_file
 from modelport.local.keys import (
     Key,
     build_digests,
-    declared_keys,
     format_keys,
     generate_keys,
     read_keys,

@@ -5,25 +5,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from modelport.api import KeyDigest, KeyDigests, PublishedModel, model_name
-from modelport.api.access import AccessKey
-from modelport.api.names import KEY_DEFAULT
+from modelport.api.keys import bury_removed, declared_keys, digest_of, generate_key
 from modelport.local.errors import ServeError, UsageError
 
 log = logging.getLogger(__name__)
-
-PREFIX = "mp_"
-"""How generated keys begin, so that one is recognised where it should not be."""
-TOMBSTONE = timedelta(days=90)
-"""How long a removed key is still known as one that was valid once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +74,6 @@ def read_keys(path: Path) -> list[Key]:
         raise ServeError(f"{path}: is not UTF-8 text") from error
 
 
-def declared_keys(resource: PublishedModel) -> tuple[AccessKey, ...]:
-    """Return the keys that a model asks for: `spec.access.keys`, else one named default unless it is anonymous."""
-    access = resource.spec.access
-    return access.keys or (() if access.anonymous else (AccessKey(name=KEY_DEFAULT),))
-
-
 def generate_keys(resources: Iterable[PublishedModel], known: Sequence[Key]) -> list[Key]:
     """Return `known` with a new key for each that is declared and missing, and without those no longer declared.
 
@@ -100,7 +86,7 @@ def generate_keys(resources: Iterable[PublishedModel], known: Sequence[Key]) -> 
     kept = [key for key in known if key.model not in declared or key.name in declared[key.model]]
     have = {(key.model, key.name) for key in kept}
     made = [
-        Key(model, name, PREFIX + secrets.token_urlsafe(24))
+        Key(model, name, generate_key())
         for model, names in declared.items()
         for name in names
         if (model, name) not in have
@@ -152,15 +138,4 @@ def build_digests(
         for key in keys
         if key.model == model_name(resource)
     ]
-    known = {digest.sha256 for digest in live}
-    buried = (
-        old if old.revoked else old.model_copy(update={"revoked": now})
-        for old in (previous.keys if previous else ())
-        if old.sha256 not in known
-    )
-    return KeyDigests(keys=(*live, *(old for old in buried if old.revoked and now - old.revoked < TOMBSTONE)))
-
-
-def digest_of(value: str) -> str:
-    """Return the SHA-256 of a key in hexadecimal. A key is random, so it needs no salt and no slow hash."""
-    return hashlib.sha256(value.encode()).hexdigest()
+    return bury_removed(live, previous, now)

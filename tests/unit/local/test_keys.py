@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from modelport.api import KeyDigest, KeyDigests
+from modelport.api.keys import declared_keys
 from modelport.local.errors import ServeError, UsageError
 from modelport.local.keys import (
     Key,
     build_digests,
-    declared_keys,
     format_keys,
     generate_keys,
     parse_keys,
