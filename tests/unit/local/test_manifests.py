@@ -23,12 +23,12 @@ class TestLoad:
 
     def test_every_problem_of_every_file_is_told(self, write_manifest, tmp_path):
         write_manifest("a.yaml", extra="  speling: 1\n")
-        write_manifest("b.yaml", name="b", extra="  execution: {type: Serverless}\n")
+        write_manifest("b.yaml", name="b", extra="  execution: {device: GPU}\n")
         with pytest.raises(InvalidManifests) as caught:
             load_manifests([tmp_path, tmp_path / "nowhere.yaml"])
         text = "\n".join(sorted(caught.value.problems))
         assert "a.yaml: spec.speling" in text
-        assert "b.yaml: b: spec.execution.type: Serverless is not served by this release" in text
+        assert "b.yaml: b: spec.execution.device: GPU is not had by the Triton from PyPI" in text
         assert "nowhere.yaml: no such file or folder" in text
 
     @pytest.mark.parametrize(
