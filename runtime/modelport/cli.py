@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelport import __version__, loadtest, logs
+from modelport import __version__, loadtest, logs, snippets
 from modelport.errors import ModelportError
 from modelport.local.check import check
 from modelport.local.errors import UsageError
@@ -23,6 +23,7 @@ _EXAMPLES = """examples:
   modelport serve model.yaml                 serve one model on http://127.0.0.1:8080
   modelport check model.yaml                 find what is wrong with a manifest and its model
   modelport loadtest half_plus_two           measure a served model
+  modelport snippet half_plus_two --lang go  print a program that asks it
 
 A manifest is a PublishedModel, the same that `kubectl apply` publishes in a cluster. `modelport COMMAND --help` says
 more. Exit code: 0 done, 1 it could not be done, 2 the command line or a manifest is wrong."""
@@ -93,6 +94,9 @@ def build_parser() -> argparse.ArgumentParser:
     measure = commands.add_parser("loadtest", help="measure a served model")
     loadtest.add_arguments(measure)
     measure.set_defaults(run=loadtest.run)
+    snippet = commands.add_parser("snippet", help="print a program that asks a served model")
+    snippets.add_arguments(snippet)
+    snippet.set_defaults(run=snippets.run)
     return parser
 
 

@@ -7,6 +7,7 @@
     ├── local.ServeError               a machine on which `modelport serve` cannot run
     ├── discovery.DiscoveryError       a model that cannot be called as the server stands
     ├── loadtest.LoadtestError         an address that cannot be load-tested
+    ├── snippets.SnippetError          a request that cannot be written as a program
     ├── client.ClientError             a call that brought no prediction
     └── gateway.errors.GatewayError    a request that cannot be answered
 
