@@ -6,13 +6,12 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from modelport.api import PublishedModel, model_name
+from modelport.api import PublishedModel, apis_of, model_name
 from modelport.errors import ModelportError
 from modelport.loadtest.apis import APIS
 from modelport.loadtest.target import Wanted, resolve
 from modelport.local.keys import Key
 from modelport.local.state import write_file
-from modelport.local.support import served_apis
 
 LONGEST_BODY = 400
 """A longer body is written to a file, which curl sends."""
@@ -21,7 +20,7 @@ LONGEST_BODY = 400
 async def example(resource: PublishedModel, base: str, key: Key | None, folder: Path) -> str | None:
     """Return a curl line that predicts with the model, or None if no API that is served says what it takes."""
     name = model_name(resource)
-    for api in served_apis(resource):
+    for api in apis_of(resource.spec):
         if api not in APIS:
             continue
         try:
@@ -48,7 +47,7 @@ def format_summary(
     """Word it. Each model comes with a key and a line of `example`."""
     lines = ["", f"Serving {len(models)} model{'s' * (len(models) != 1)} on {base}", ""]
     for resource, key, curl in models:
-        lines.append(f"  {model_name(resource)}  ({', '.join(served_apis(resource))})")
+        lines.append(f"  {model_name(resource)}  ({', '.join(apis_of(resource.spec))})")
         if key is not None:
             lines.append(f"    key {key.name}: {key.value}")
         elif resource.spec.access.anonymous:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from modelport.api import PublishedModel, apis_of
-from modelport.gateway.formats import FORMATS
 
 
 class Limit(NamedTuple):
@@ -33,6 +32,7 @@ SERVED: Final = (
     "model.config.dynamicBatching",
     "model.config.parameters",
     "model.config.pbtxt",
+    "io.task",
     "io.inputs[].name",
     "io.inputs[].kind",
     "io.inputs[].image",
@@ -41,6 +41,8 @@ SERVED: Final = (
     "io.labelsFrom",
     "io.signatures",
     "io.detection",
+    "io.tabular",
+    "apis",
     "access.keys",
     "access.anonymous",
     "access.rateLimit",
@@ -71,12 +73,8 @@ NOTED: Final = (
 )
 """What means something in a cluster only: said once, and the model is served."""
 
-_TASKS: Final = ("Tensor", "ImageClassification", "ObjectDetection", "InstanceSegmentation", "AudioClassification")
 _LATER = "is not served by this release; leave it out"
 REFUSED: Final = (
-    Limit("io.task", f"is not served by this release, which serves {', '.join(_TASKS)}", frozenset(_TASKS)),
-    Limit("io.tabular", _LATER),
-    Limit("apis", f"is not served by this release, which serves {', '.join(sorted(FORMATS))}", frozenset(FORMATS)),
     Limit("execution.type", "is not served by this release, which serves Dedicated", frozenset({"Dedicated"})),
     Limit(
         "execution.device",
@@ -117,29 +115,16 @@ def refusals(resource: PublishedModel, *, own_triton: bool) -> list[str]:
         limits: Iterable[Limit] = REFUSED
     else:
         limits = (*(each for each in REFUSED if each.path not in WITH_OWN_TRITON_ONLY), *REFUSED_WITH_OTHER_TRITON)
-    return [*_told(resource, limits), *_no_api(resource)]
+    return list(_told(resource, limits))
 
 
 def notes(resource: PublishedModel, *, own_triton: bool) -> list[str]:
     """Return a sentence for each field that has no effect here."""
     found = list(_told(resource, NOTED if own_triton else (*NOTED, *NOTED_WITH_OTHER_TRITON)))
-    if absent := sorted(set(apis_of(resource.spec)) - set(FORMATS)):
-        found.append(f"spec.apis: {', '.join(absent)} would fit too and is not served by this release")
-    unusable = [api for api in served_apis(resource) if api in PICTURES_ALONE]
+    unusable = [api for api in apis_of(resource.spec) if api in PICTURES_ALONE]
     if unusable and all(each.kind != "Image" for each in resource.spec.io.inputs):
         found.append(f"spec.io.inputs: none is of kind Image, so {' and '.join(unusable)} cannot be answered")
     return found
-
-
-def served_apis(resource: PublishedModel) -> tuple[str, ...]:
-    """Return the APIs by which the model answers here: those of the resource that this release has."""
-    return tuple(api for api in apis_of(resource.spec) if api in FORMATS)
-
-
-def _no_api(resource: PublishedModel) -> Iterator[str]:
-    """The default is every API that fits the task; of those this release may have some, and needs one."""
-    if not served_apis(resource):
-        yield f"spec.apis: this release serves {', '.join(sorted(FORMATS))}, and none of them is asked for"
 
 
 def _told(resource: PublishedModel, limits: Iterable[Limit]) -> Iterator[str]:

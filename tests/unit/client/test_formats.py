@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import math
@@ -10,7 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from modelport.client import FORMATS, AzureMl, InvalidCall, Nexus, Nnc, OpenInference, TensorFlowServing
+from modelport.client import FORMATS, AzureMl, InvalidCall, Nexus, Nnc, OpenInference, PredictionOne, TensorFlowServing
 from modelport.client.formats.base import Answer, Served
 from modelport.gateway.formats import FORMATS as SPOKEN
 
@@ -23,13 +24,16 @@ def sent(request):
     return json.loads(request.encode().data)
 
 
+def in_base64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
 def answered(request, value):
     return request.decode(Answer(json.dumps(value).encode(), HEADERS))
 
 
-def test_every_format_is_one_that_the_gateway_speaks():
-    assert FORMATS.keys() <= SPOKEN.keys()
-    assert {"tensorflow-serving", "open-inference", "nnc", "azureml", "nexus"} == FORMATS.keys()
+def test_the_formats_are_those_that_the_gateway_speaks():
+    assert FORMATS.keys() == SPOKEN.keys()
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,7 @@ def test_every_format_is_one_that_the_gateway_speaks():
         (Nnc({}, execution="Serverless"), "/v1/serverless/classifiers/a%2Fb/inference"),
         (AzureMl([]), "/api/v1/service/a%2Fb/score"),
         (Nexus(PNG), "/a%2Fb/predict"),
+        (PredictionOne(b"a"), "/v1/external/models/a%2Fb/inference"),
         (Nexus(PNG, coco=True), "/a%2Fb/predict?format=coco"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
@@ -233,3 +238,53 @@ class TestNexus:
 def test_a_file_that_cannot_be_read_is_named():
     with pytest.raises(InvalidCall, match=r"cannot read '/nowhere/a\.png': No such file"):
         AzureMl(["/nowhere/a.png"]).encode()
+
+
+class TestPredictionOne:
+    ANSWER = "row,kind,probability_x\r\n1,x,0.75\r\n2,,\r\n"
+
+    def test_rows_become_csv_with_the_first_rows_columns(self):
+        rows = [{"a": np.float32(0.1), "b": 'say "hi", you'}, {"b": None, "a": math.nan}, {}]
+        request = PredictionOne(rows)
+        assert sent(request) == {
+            "inputs": [
+                {"name": "pr", "type": "csv", "data": in_base64('a,b\r\n0.1,"say ""hi"", you"\r\nnan,\r\n,\r\n')}
+            ]
+        }
+
+    def test_a_file_is_sent_as_it_is_with_the_wishes_beside(self, tmp_path):
+        (tmp_path / "table.csv").write_bytes(b"a\n1\n")
+        request = PredictionOne(
+            tmp_path / "table.csv", reasons=True, inputs=True, probabilities=False, row_numbers=False, heading="kind"
+        )
+        assert sent(request)["inputs"] == [
+            {"name": "pr", "type": "csv", "data": in_base64("a\n1\n")},
+            *({"name": name, "type": "boolean", "data": True} for name in ("ar", "ad", "nc", "nr")),
+            {"name": "pc", "type": "string", "data": "kind"},
+        ]
+
+    def test_the_answer_is_read_by_column(self):
+        outputs = [{"name": "prediction", "type": "csv", "data": in_base64(self.ANSWER)}]
+        answer = answered(PredictionOne(b"a"), {"outputs": outputs})
+        assert answer.rows == (
+            {"row": "1", "kind": "x", "probability_x": "0.75"},
+            {"row": "2", "kind": "", "probability_x": ""},
+        )
+        assert (answer.csv, answer.reasons, answer.served) == (self.ANSWER, (), Served("3", "sha256:ab", "r1"))
+
+    def test_reasons_are_read_likewise(self):
+        tables = {"prediction": "prediction\r\nx\r\n", "prediction_analysis": "a,b\r\n0.5,-1.0\r\n"}
+        outputs = [{"name": name, "type": "csv", "data": in_base64(text)} for name, text in tables.items()]
+        assert answered(PredictionOne(b"a"), {"outputs": outputs}).reasons == ({"a": "0.5", "b": "-1.0"},)
+
+    @pytest.mark.parametrize(
+        ("table", "words"),
+        [
+            ([], "expected one or more rows"),
+            ([{}], "expected one or more rows"),
+            ([{"a": 1}, {"c": 2}], "expected no other columns than those of the first row"),
+        ],
+    )
+    def test_what_is_no_table_is_refused(self, table, words):
+        with pytest.raises(InvalidCall, match=words):
+            PredictionOne(table).encode()

@@ -7,6 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from modelport.api import PublishedModelSpec, parse_manifest
+from modelport.api.model import Api
 from modelport.gateway.formats import FORMATS
 from modelport.local import support
 
@@ -68,14 +69,6 @@ def test_each_entry_names_a_field(entry):
     ("spec", "begins"),
     [
         pytest.param(
-            {"io": {"task": "TabularRegression"}}, "spec.io.task: TabularRegression", id="a task without a format"
-        ),
-        pytest.param(
-            {"io": {"task": "TabularRegression"}, "apis": [OTHER, "prediction-one"]},
-            "spec.apis[1]: prediction-one",
-            id="an API that is not there, at its place in the list",
-        ),
-        pytest.param(
             {"execution": {"type": "Serverless"}}, "spec.execution.type: Serverless", id="serverless by its type"
         ),
         pytest.param(
@@ -129,6 +122,13 @@ def test_refused(spec, begins):
             },
             id="a detector",
         ),
+        pytest.param(
+            {
+                "io": {"task": "TabularRegression", "tabular": {"columns": ["a", "b"], "target": "price"}},
+                "apis": ["prediction-one", OTHER],
+            },
+            id="a table",
+        ),
     ],
 )
 def test_served_without_a_word(spec):
@@ -168,11 +168,5 @@ def test_labels_from_a_file_need_the_file():
     assert told[0].startswith("spec.io.labelsFrom: labels.txt needs the model's files")
 
 
-def test_apis_by_default_are_those_of_this_release(monkeypatch):
-    monkeypatch.setattr(support, "FORMATS", {OTHER: FORMATS[OTHER]})
-    resource = manifest(apis=None)
-    assert support.refusals(resource, own_triton=True) == []
-    assert support.served_apis(resource) == (OTHER,)
-    assert support.notes(resource, own_triton=True) == [
-        "spec.apis: nnc, open-inference would fit too and is not served by this release"
-    ]
+def test_every_api_of_the_resource_is_spoken():
+    assert set(typing.get_args(Api)) == FORMATS.keys()

@@ -10,6 +10,7 @@ from modelport.gateway.formats.base import Format
 from modelport.gateway.formats.nexus import Nexus
 from modelport.gateway.formats.nnc import Nnc
 from modelport.gateway.formats.open_inference import OpenInference
+from modelport.gateway.formats.prediction_one import PredictionOne
 from modelport.gateway.formats.tensorflow_serving import TensorFlowServing
 
 
@@ -29,5 +30,6 @@ FORMATS = registry(
     Nnc(),
     AzureMl(),
     Nexus(),
+    PredictionOne(),
 )
 """Every format, by its name in `spec.apis`. The first words the errors of addresses that are nobody's."""

@@ -10,7 +10,8 @@ from modelport.gateway.errors import InternalError
 from modelport.gateway.tasks.outputs import misfit, numbers
 from modelport.gateway.tensors import Array, ModelMeta
 
-_FLOATS = frozenset({"FP16", "BF16", "FP32", "FP64"})
+FLOATS = frozenset({"FP16", "BF16", "FP32", "FP64"})
+"""Data types in which models give scores."""
 _FIELD = "spec.io.task: the scores"
 _SUM_TOLERANCE = 1e-2
 """How far from 1 the sum of a row of probabilities may be, in float16 with thousands of classes."""
@@ -18,7 +19,7 @@ _SUM_TOLERANCE = 1e-2
 
 def scores_output(meta: ModelMeta) -> str:
     """Return the name of the output with the scores: the only one, or the only one of floats."""
-    floats = [name for name, spec in meta.outputs.items() if spec.dtype in _FLOATS]
+    floats = [name for name, spec in meta.outputs.items() if spec.dtype in FLOATS]
     candidates = list(meta.outputs) if len(meta.outputs) == 1 else floats
     if len(candidates) != 1:
         raise InternalError(
