@@ -49,6 +49,8 @@ def parse_options(arguments: Sequence[str]) -> tuple[GatewayOptions, str | None,
     add("--workers", type=int, default=defaults.workers, help="processes that share the port (default %(default)s)")
     add("--drain-seconds", type=float, default=defaults.drain_seconds, help="time for requests in flight at the end")
     add("--usage", type=Path, metavar="DIR", help="folder that keeps the use of Serverless models over restarts")
+    add("--secrets", type=Path, metavar="DIR", help="Secrets that sinks of flagged pictures name: DIR/SECRET/ENTRY")
+    add("--folder-sinks", action="store_true", help="store flagged pictures in folders of this machine too")
     add("--allow-loopback-images", action="store_true", help="fetch pictures by URL from this machine too; for tests")
     add("--root-pid", type=int, default=defaults.root_pid, help="process whose tree's CPU and memory are counted")
     add("--log-format", choices=("text", "json"), default=defaults.log_format)

@@ -32,6 +32,7 @@ from modelport.gateway.errors import (
     NotFound,
     Unavailable,
 )
+from modelport.gateway.evaluation import Sinks, Writers
 from modelport.gateway.facts import model_facts, server_facts
 from modelport.gateway.formats import FORMATS
 from modelport.gateway.formats.base import Model, Operation, Reply
@@ -74,6 +75,7 @@ class Gateway:
         self._keys = Keyring(ServingConfig())
         self._rates = RateLimiter({}, workers=options.workers)
         self._images = ImageFetcher(loopback=options.allow_loopback_images)
+        self.evaluation = Writers(Sinks(options.secrets, options.folder_sinks), metrics)
         failed = metrics.serverless_failures.inc
         self.usage = Usage(
             Ledger(options.usage, failed), worker=options.worker_index, workers=options.workers, on_failure=failed
@@ -90,6 +92,7 @@ class Gateway:
         self.models.apply(config.models)
         self._addresses = Addresses(each.resource for each in config.models.values())
         self._keys = Keyring(config)
+        self.evaluation.apply(config.models.values())
         self._rates.update(_rates(config), monotonic())
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -186,7 +189,10 @@ class Gateway:
             wanted = await _timed(visit, "decode", len(visit.call.body), lambda: visit.format.decode(visit.call, view))
             result = await self._travel(visit, model, meta, wanted)
             size = sum(array.nbytes for array in result.outputs.values())
-            return await _timed(visit, "encode", size, lambda: visit.format.encode(result, wanted, visit.call, view))
+            reply = await _timed(visit, "encode", size, lambda: visit.format.encode(result, wanted, visit.call, view))
+        if reply.flagged is not None:
+            self.evaluation.offer(model.served, visit.version, visit.call.request_id, reply.flagged)
+        return reply
 
     async def _fetch(self, visit: Visit, model: Model) -> None:
         """Fetch the pictures that the body names by URL, where the model's spec allows it."""

@@ -57,6 +57,10 @@ class GatewayOptions:
     """`text` for people, `json` for machines."""
     usage: Path | None = None
     """Folder in which the use of Serverless models is kept over restarts. None: it is counted until the end."""
+    secrets: Path | None = None
+    """Folder of the Secrets that sinks of flagged pictures name, SECRET/ENTRY. None: there are none."""
+    folder_sinks: bool = False
+    """Flagged pictures may be stored in folders of this machine; not in a Pod, whose files end with it."""
     allow_loopback_images: bool = False
     """Pictures named by URL may come from this machine; for tests."""
     drain_seconds: float = 30.0

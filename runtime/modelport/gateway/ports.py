@@ -3,11 +3,13 @@
     8080  the models' APIs, /healthz, /readyz, /openapi.json
     9090  /metrics, /healthz, /readyz, /openapi.json
 
-Metrics tell how much each key is used, so no Ingress leads to their port.
+Metrics tell how much each key is used, and /readyz beside them where flagged pictures are stored, so no Ingress leads
+to their port.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -21,7 +23,7 @@ from modelport.gateway.openapi import build_openapi
 
 def build_public_app(gateway: Gateway) -> web.Application:
     """Build the port that clients call."""
-    app = _with_health(gateway)
+    app = _with_health(gateway, lambda: readiness(gateway))
     app.router.add_route("*", r"/{path:(?s:.*)}", gateway.handle)  # a line break, too, is in some name
     return app
 
@@ -33,17 +35,17 @@ def build_metrics_app(gateway: Gateway, exposition: Exposition) -> web.Applicati
         body, content_type = await exposition.answer(request.headers.get("Accept"))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
-    app = _with_health(gateway)
+    app = _with_health(gateway, lambda: _with_sinks(readiness(gateway), gateway))
     app.router.add_get("/metrics", metrics)
     return app
 
 
-def _with_health(gateway: Gateway) -> web.Application:
+def _with_health(gateway: Gateway, state: Callable[[], dict[str, Any]]) -> web.Application:
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        return _json(readiness(gateway), status=200 if gateway.ready else 503)
+        return _json(state(), status=200 if gateway.ready else 503)
 
     async def openapi(_: web.Request) -> web.Response:
         return _json(describe(gateway))
@@ -62,6 +64,13 @@ def readiness(gateway: Gateway) -> dict[str, Any]:
         state = model.state
         models[model.name] = {"ready": model.ready, "state": state.state, "reason": state.reason}
     return {"ready": gateway.ready, "models": models}
+
+
+def _with_sinks(state: dict[str, Any], gateway: Gateway) -> dict[str, Any]:
+    """Add whether flagged pictures are stored, and why not: an address that callers need not know."""
+    for name, sink in gateway.evaluation.states().items():
+        state["models"][name]["sink"] = sink
+    return state
 
 
 def describe(gateway: Gateway) -> dict[str, Any]:

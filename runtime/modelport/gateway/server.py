@@ -29,6 +29,8 @@ from modelport.gateway.triton import Triton
 log = logging.getLogger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SINK_SECONDS = 4.0
+"""For flagged pictures that wait when the last request has ended; who stopped us waits 5 s longer for all of it."""
 KEEPALIVE_SECONDS = 75.0
 """Longer than the 60 s of common load balancers, which must be the ones to close an idle connection."""
 
@@ -44,6 +46,7 @@ async def serve(options: GatewayOptions, listening: Pair) -> None:
         triton = Triton(options.triton)
         stack.push_async_callback(triton.close)
         gateway = Gateway(options, GatewayMetrics(), triton)
+        stack.push_async_callback(asyncio.to_thread, gateway.evaluation.close, SINK_SECONDS)
         await stack.enter_async_context(_watching(options, gateway, triton))
 
         admin = build_metrics_app(gateway, Exposition(gateway, options, session))

@@ -64,10 +64,12 @@ def build_gateway_command(
         "--workers": options.workers,
         "--drain-seconds": DRAIN_SECONDS,
         "--root-pid": os.getpid(),
+        "--secrets": options.secrets,
         "--log-format": options.log_format,
         "--log-level": options.log_level,
     }
     given = [str(part) for pair in arguments.items() if pair[1] is not None for part in pair]
+    given.append("--folder-sinks")
     if options.allow_loopback_images:
         given.append("--allow-loopback-images")
     # -P: a folder named like a package in the working folder must not take its place.

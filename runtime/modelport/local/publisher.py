@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +30,8 @@ from modelport.repository.cache import Cache
 from modelport.repository.capabilities import WHEEL
 from modelport.repository.prepare import prepare
 from modelport.repository.publish import Published, restore, unpublish
-from modelport.storage.credentials import credentials_from_environment, credentials_from_folder
+from modelport.storage.credentials import read_credentials
+from modelport.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -192,12 +192,7 @@ class Publisher:
 def source_credentials(resource: PublishedModel, secrets: Path | None) -> dict[str, str]:
     """Return what opens the model's source: the Secret that it names, else what the environment has."""
     ref = resource.spec.model.source.secret_ref
-    if ref is None:
-        return credentials_from_environment(os.environ)
-    where = f"{resource.metadata.name}: spec.model.source.secretRef"
-    if secrets is None:
-        raise ServeError(f"{where}: name the folder of secrets by --secrets DIR")
     try:
-        return credentials_from_folder(secrets / ref.name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ServeError(f"{where}: {secrets / ref.name} cannot be read") from error
+        return read_credentials(ref.name if ref is not None else None, secrets)
+    except StorageError as error:
+        raise ServeError(f"{resource.metadata.name}: spec.model.source.secretRef: {error}") from error

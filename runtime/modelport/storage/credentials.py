@@ -1,15 +1,18 @@
-"""What opens a source, and how none of it reaches a message.
+"""What opens a source of models or a sink of pictures, and how none of it reaches a message.
 
-A source gets its credentials as a mapping of environment-like names. In a cluster these are the keys of the Secret that
-`source.secretRef` names, on one machine the process environment or a folder of files.
+Either gets its credentials as a mapping of environment-like names. In a cluster these are the keys of the Secret that
+its `secretRef` names, on one machine the process environment or a folder of files.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+from modelport.storage.errors import Reason, StorageError
 
 ENVIRONMENT_NAMES = (
     "AWS_ACCESS_KEY_ID",
@@ -44,6 +47,21 @@ def credentials_from_folder(folder: Path) -> dict[str, str]:
         for file in sorted(folder.iterdir())
         if file.is_file() and not file.name.startswith(".")
     }
+
+
+def read_credentials(secret: str | None, secrets: Path | None) -> dict[str, str]:
+    """Return what opens a place: the Secret of that name in a folder of them, else what the environment has.
+
+    Raises StorageError that says what is missing.
+    """
+    if secret is None:
+        return credentials_from_environment(os.environ)
+    if secrets is None:
+        raise StorageError(Reason.UNUSABLE, f"needs the Secret {secret}: name the folder of secrets by --secrets DIR")
+    try:
+        return credentials_from_folder(secrets / secret)
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(Reason.UNUSABLE, f"needs the Secret {secret}: {secrets / secret} cannot be read") from error
 
 
 def is_uri(text: str) -> bool:

@@ -24,7 +24,8 @@ LABELS: Mapping[str, str] = {
     "api": "the wire format, as in `spec.apis`",
     "version": "the model's version that answered; empty where none was reached",
     "code": "the class of the HTTP status: `2xx`, `4xx`, `5xx`; a client that left counts as `4xx`",
-    "reason": "the cause of an error, a fixed word such as `bad_request`, `rate_limited`, `queue_full`",
+    "reason": "the cause of an error, a fixed word such as `bad_request`, `rate_limited`, `queue_full`; "
+    "of flagged pictures `denied`, `missing`, `full`, `unreachable`, `unusable`, `changed`, `stopped`, `other`",
     "stage": "; ".join(f"`{stage}` {meaning}" for stage, meaning in STAGES.items()),
     "key": "the name of a key, never its value",
     "gpu": "the device's number on this machine; empty where Triton tells the figure",

@@ -29,6 +29,9 @@ START_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0
 ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 
 
+NO_SINK = "for models without `spec.evaluation.sink`"
+
+
 class Kind(Enum):
     """What a metric's number means."""
 
@@ -133,6 +136,34 @@ SERVERLESS_FAILURES = Declared(
     "modelport_serverless_usage_failures_total",
     Kind.COUNTER,
     "Times that the use of a Serverless model could not be kept: requests went uncounted, or an account began anew.",
+)
+FLAGGED_STORED = Declared(
+    "modelport_flagged_pictures_stored_total",
+    Kind.COUNTER,
+    "Flagged pictures stored with their answers, in every upload group.",
+    OF_MODEL,
+    absent=NO_SINK,
+)
+FLAGGED_FAILED = Declared(
+    "modelport_flagged_pictures_failed_total",
+    Kind.COUNTER,
+    "Flagged pictures that could not be stored, by the reason of the last attempt.",
+    (*OF_MODEL, "reason"),
+    absent=NO_SINK,
+)
+FLAGGED_DROPPED = Declared(
+    "modelport_flagged_pictures_dropped_total",
+    Kind.COUNTER,
+    "Flagged pictures that found the queue to the sink full.",
+    OF_MODEL,
+    absent=NO_SINK,
+)
+FLAGGED_WAITING = Declared(
+    "modelport_flagged_pictures_waiting",
+    Kind.GAUGE,
+    "Flagged pictures on their way to the sink.",
+    OF_MODEL,
+    absent=NO_SINK,
 )
 COLD_START = Declared(
     "modelport_cold_start_seconds",
@@ -241,6 +272,10 @@ DECLARED: tuple[Declared, ...] = (
     SERVERLESS_REQUESTS,
     SERVERLESS_QUOTA,
     SERVERLESS_FAILURES,
+    FLAGGED_STORED,
+    FLAGGED_FAILED,
+    FLAGGED_DROPPED,
+    FLAGGED_WAITING,
     COLD_START,
     READY,
     UPTIME,
