@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 STAMP = ".built"
-SOURCES = (Path(__file__).resolve(), HERE / "shapes.py", HERE / "finders.py", HERE / "echo" / "model.py")
+MODULES = ("shapes.py", "finders.py", "brightness.py", "notes.py")
+SOURCES = (Path(__file__).resolve(), *(HERE / module for module in MODULES), HERE / "echo" / "model.py")
 
 HALF_PLUS_TWO = """
 <ir_version: 8, opset_import: ["": 17]>
@@ -171,6 +172,36 @@ def finders_files() -> dict[str, bytes]:
     return files
 
 
+def brightness_files() -> dict[str, bytes]:
+    """Return the model of two inputs, a picture for it, and the body of a request with both."""
+    import brightness
+
+    png = png_bytes(brightness.draw_picture())
+    return {
+        "brightness/model.onnx": onnx_bytes(brightness.BRIGHTNESS),
+        "pictures/brightness.png": png,
+        "pictures/brightness.json": nnc_body(("x1", "png", base64.b64encode(png).decode()), ("x2", "vector", [0.25])),
+    }
+
+
+def notes_files() -> dict[str, bytes]:
+    """Return the model that hears notes, a sound for it, and the body of a request with that."""
+    import notes
+
+    wav = notes.wav_bytes(notes.tone("A4"))
+    return {
+        "notes/model.onnx": onnx_bytes(notes.NOTES, {"matrix": notes.matrix()}),
+        "sounds/A4.wav": wav,
+        "sounds/A4.json": nnc_body(("sound", "wav", base64.b64encode(wav).decode())),
+    }
+
+
+def nnc_body(*inputs: tuple[str, str, object]) -> bytes:
+    """Return the body of a request by `nnc`; an input is its name, type and data."""
+    entries = [dict(zip(("name", "type", "data"), each, strict=True)) for each in inputs]
+    return json.dumps({"inputs": entries}).encode()
+
+
 def build() -> dict[str, bytes]:
     """Return every file of every sample model by its path below the output folder."""
     return {
@@ -181,6 +212,8 @@ def build() -> dict[str, bytes]:
         "ripeness/4/model.onnx": ripeness(4),
         **shapes_files(),
         **finders_files(),
+        **brightness_files(),
+        **notes_files(),
     }
 
 

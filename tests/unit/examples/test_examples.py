@@ -21,7 +21,7 @@ from modelport.api import PublishedModel, model_name, parse_yaml
 from modelport.repository.formats import FORMATS
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-MANIFESTS = sorted(EXAMPLES.glob("*.yaml"))
+MANIFESTS = sorted(EXAMPLES.glob("*.yaml"), key=lambda file: int(file.name.partition("-")[0]))
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ModuleType, Modul
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     yield importlib.import_module("build_models"), importlib.import_module("shapes")
-    for name in ("build_models", "finders", "shapes"):
+    for name in ("build_models", "brightness", "finders", "notes", "shapes"):
         sys.modules.pop(name, None)
 
 
@@ -52,6 +52,8 @@ def test_the_manifests_stand_in_the_order_in_which_a_reader_learns() -> None:
         "shapes",
         "rectangles",
         "blobs",
+        "brightness",
+        "notes",
     ]
 
 
@@ -68,7 +70,7 @@ def test_a_manifest_names_a_model_that_the_script_makes(
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.stem)
 def test_a_manifest_shows_a_command_for_its_model(file: Path) -> None:
     name = re.escape(model_name(load(file)))
-    assert re.search(rf"http://localhost:8080/(v1/models/)?{name}[:/]", file.read_text("utf-8"))
+    assert re.search(rf"http://localhost:8080/(v1/(models|\w+/classifiers)/)?{name}[:/]", file.read_text("utf-8"))
 
 
 def test_the_small_models_compute_what_they_say(scripts: tuple[ModuleType, ModuleType]) -> None:
@@ -87,6 +89,29 @@ def test_the_rectangles_are_found_with_their_colours(scripts: tuple[ModuleType, 
     (head,) = run(build.onnx_bytes(finders.RECTANGLES, finders.rectangles_weights()), images=picture)
     found = head.T[head[4:].max(axis=0) > 0]
     assert found.tolist() == [[17.5, 15, 25, 10, 1, 0, 0], [48, 52, 32, 24, 0, 0, 0.75]]
+
+
+def test_the_brighter_share_of_a_picture_follows_the_number_beside_it(
+    scripts: tuple[ModuleType, ModuleType],
+) -> None:
+    build, _ = scripts
+    brightness = importlib.import_module("brightness")
+    picture = brightness.draw_picture().transpose(2, 0, 1)[np.newaxis].astype(np.float32) / 255
+    thresholds = np.array([[0.25], [0.5], [1]], np.float32)
+    shares = run(build.onnx_bytes(brightness.BRIGHTNESS), x1=np.repeat(picture, 3, axis=0), x2=thresholds)
+    assert shares.tolist() == [[0.5], [0.25], [0]]
+
+
+def test_every_note_is_heard_as_itself_and_silence_as_none(scripts: tuple[ModuleType, ModuleType]) -> None:
+    build, _ = scripts
+    notes = importlib.import_module("notes")
+    sounds = [*(notes.tone(label) / 32768 for label in notes.LABELS), np.zeros(notes.LENGTH)]
+    batch = np.stack(sounds).astype(np.float32)[:, :, np.newaxis]
+    heard = run(build.onnx_bytes(notes.NOTES, {"matrix": notes.matrix()}), sound=batch)
+    assert heard[:-1].argmax(axis=1).tolist() == list(range(12))
+    assert heard[:-1].max(axis=1).min() > 0.9
+    assert heard[-1] == pytest.approx(1 / 12)
+    assert heard.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_the_two_versions_of_ripeness_agree_on_the_tensors_and_not_on_the_scores(
