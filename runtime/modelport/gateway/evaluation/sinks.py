@@ -40,29 +40,24 @@ class Sinks:
     """Whether a folder of this machine may be a sink: not in a Pod, whose files end with it."""
 
     def check(self, storage: Storage) -> None:
-        """Raise StorageError for a sink that can never be written to as things are; nothing is asked of it."""
-        scheme = storage.uri.partition(":")[0]
-        if scheme == "file":
-            if not self.folders:
-                raise StorageError(Reason.UNUSABLE, "is a folder of this machine, for local runs only; use s3: or gs:")
-            _folder(storage.uri)
+        """Raise StorageError for a sink that cannot be written to as things are here; no store is asked."""
+        check_address(storage.uri, folders=self.folders)
+        if _scheme(storage.uri) == "file":
+            if not _folder(storage.uri).is_dir():
+                raise StorageError(Reason.MISSING, "is no folder that exists; make it first")
             return
-        if scheme not in _VENDORS:
-            problem = f"has the scheme {scheme!r}; expected s3 or gs, or in local runs file"
-            raise StorageError(Reason.UNUSABLE, problem)
-        vendor = _VENDORS[scheme]
+        vendor = _VENDORS[_scheme(storage.uri)]
         if find_spec(vendor.library) is None:
             raise StorageError(Reason.UNUSABLE, f"needs the Python package {vendor.library!r}: {vendor.install}")
-        bucket_path(storage.uri)
         self._credentials(storage)
 
     def open(self, storage: Storage) -> Sink:
         """Make ready to write, with the credentials of this moment; raises StorageError."""
         self.check(storage)
-        scheme = storage.uri.partition(":")[0]
-        if scheme == "file":
+        if _scheme(storage.uri) == "file":
             return FolderSink(_folder(storage.uri))
-        return BucketSink(bucket_path(storage.uri), _VENDORS[scheme].open(self._credentials(storage)))
+        vendor = _VENDORS[_scheme(storage.uri)]
+        return BucketSink(bucket_path(storage.uri), vendor.open(self._credentials(storage)))
 
     def _credentials(self, storage: Storage) -> Mapping[str, str]:
         ref = storage.secret_ref
@@ -110,6 +105,23 @@ class BucketSink:
             self.store.put(path, file.content, file.content_type, seconds=PUT_SECONDS)
         except Exception as error:  # the libraries raise errors of many classes, which they tell apart themselves
             raise self.store.describe(error) from error
+
+
+def check_address(uri: str, *, folders: bool) -> None:
+    """Raise StorageError for an address at which no picture is ever stored, whatever this machine has."""
+    scheme = _scheme(uri)
+    if scheme == "file":
+        if not folders:
+            raise StorageError(Reason.UNUSABLE, "is a folder of this machine, for local runs only; use s3: or gs:")
+        _folder(uri)
+    elif scheme in _VENDORS:
+        bucket_path(uri)
+    else:
+        raise StorageError(Reason.UNUSABLE, f"has the scheme {scheme!r}; expected s3 or gs, or in local runs file")
+
+
+def _scheme(uri: str) -> str:
+    return uri.partition(":")[0]
 
 
 def _folder(uri: str) -> Path:
