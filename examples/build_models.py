@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 STAMP = ".built"
-MODULES = ("shapes.py", "finders.py", "brightness.py", "notes.py")
+MODULES = ("shapes.py", "finders.py", "deliveries.py", "brightness.py", "notes.py")
 SOURCES = (Path(__file__).resolve(), *(HERE / module for module in MODULES), HERE / "echo" / "model.py")
 
 HALF_PLUS_TWO = """
@@ -202,6 +202,18 @@ def nnc_body(*inputs: tuple[str, str, object]) -> bytes:
     return json.dumps({"inputs": entries}).encode()
 
 
+def deliveries_files() -> dict[str, bytes]:
+    """Return the model of table rows, a table, and the body of a request with it."""
+    import deliveries
+    import numpy as np
+
+    return {
+        "deliveries/model.onnx": onnx_bytes(deliveries.MODEL, deliveries.fit(np.random.default_rng(0))),
+        "tables/deliveries.csv": deliveries.TABLE.encode(),
+        "tables/deliveries.json": deliveries.request(),
+    }
+
+
 def build() -> dict[str, bytes]:
     """Return every file of every sample model by its path below the output folder."""
     return {
@@ -212,6 +224,7 @@ def build() -> dict[str, bytes]:
         "ripeness/4/model.onnx": ripeness(4),
         **shapes_files(),
         **finders_files(),
+        **deliveries_files(),
         **brightness_files(),
         **notes_files(),
     }

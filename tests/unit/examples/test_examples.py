@@ -30,7 +30,7 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ModuleType, Modul
     monkeypatch.syspath_prepend(EXAMPLES)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     yield importlib.import_module("build_models"), importlib.import_module("shapes")
-    for name in ("build_models", "brightness", "finders", "notes", "shapes"):
+    for name in ("build_models", "brightness", "deliveries", "finders", "notes", "shapes"):
         sys.modules.pop(name, None)
 
 
@@ -52,6 +52,7 @@ def test_the_manifests_stand_in_the_order_in_which_a_reader_learns() -> None:
         "shapes",
         "rectangles",
         "blobs",
+        "deliveries",
         "brightness",
         "notes",
     ]
@@ -70,7 +71,9 @@ def test_a_manifest_names_a_model_that_the_script_makes(
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda file: file.stem)
 def test_a_manifest_shows_a_command_for_its_model(file: Path) -> None:
     name = re.escape(model_name(load(file)))
-    assert re.search(rf"http://localhost:8080/(v1/(models|\w+/classifiers)/)?{name}[:/]", file.read_text("utf-8"))
+    assert re.search(
+        rf"http://localhost:8080/(v1/(models|external/models|\w+/classifiers)/)?{name}[:/]", file.read_text("utf-8")
+    )
 
 
 def test_the_small_models_compute_what_they_say(scripts: tuple[ModuleType, ModuleType]) -> None:
@@ -112,6 +115,23 @@ def test_every_note_is_heard_as_itself_and_silence_as_none(scripts: tuple[Module
     assert heard[:-1].max(axis=1).min() > 0.9
     assert heard[-1] == pytest.approx(1 / 12)
     assert heard.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_deliveries_are_foretold_with_reasons_that_add_up(scripts: tuple[ModuleType, ModuleType]) -> None:
+    build, _ = scripts
+    deliveries = importlib.import_module("deliveries")
+    model = onnx.load_from_string(
+        build.onnx_bytes(deliveries.MODEL, weights := deliveries.fit(np.random.default_rng(0)))
+    )
+    numbers, carriers, classes = deliveries.make_up(np.random.default_rng(1), 1000)
+    words = np.array([*deliveries.CARRIERS, ""], object)[carriers]
+    columns = dict(zip(deliveries.COLUMNS, (*numbers.T.astype(np.float32), words), strict=True))
+    probabilities, contributions = ReferenceEvaluator(model).run(None, columns)
+    assert (probabilities.argmax(axis=1) == classes).mean() > 0.85
+    assert probabilities == pytest.approx(deliveries.softmax(contributions.sum(axis=2) + weights["bias"]), abs=1e-5)
+    assert np.isnan(numbers).any()
+    assert (contributions[:, :, :2].transpose(0, 2, 1)[np.isnan(numbers)] == 0).all(), "a missing number says nothing"
+    assert (contributions[carriers == -1, :, 2] == 0).all(), "nor does a missing word"
 
 
 def test_the_two_versions_of_ripeness_agree_on_the_tensors_and_not_on_the_scores(
