@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from modelport import logs
-from modelport.api import PublishedModel
+from modelport.api import PublishedModel, model_name
 from modelport.gateway.sockets import close_pairs
 from modelport.local.display import Display, open_display
 from modelport.local.editing import follow_edits
@@ -27,8 +27,9 @@ from modelport.local.options import ServeOptions, listen, parse_address, refuse_
 from modelport.local.process import Supervised
 from modelport.local.processes import build_gateway_command, gateway_ready, running, triton_live
 from modelport.local.publisher import Publisher
+from modelport.local.sinks import refuse_unusable_sinks
 from modelport.local.state import State, opened_state
-from modelport.local.summary import example, format_summary
+from modelport.local.summary import format_curls, format_summary
 from modelport.local.support import notes
 from modelport.local.threads import in_thread
 from modelport.local.triton import (
@@ -99,6 +100,7 @@ async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals)
     keybook = KeyBook(state, options.keys, options.secrets)
     keybook.apply(resources)
     keybook.warn(resources)
+    refuse_unusable_sinks(resources, options.secrets)
     _say_notes(display, resources, own_triton=options.triton is None)
 
     triton: Supervised | None = None
@@ -120,10 +122,7 @@ async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals)
         base, readyz = options.address(ports[0]), f"{options.address(ports[1])}/readyz"
         await gateway_ready(gateway, readyz)
     keys = [keybook.first_of(resource) for resource in resources]
-    lines = [
-        await example(resource, base, key, state.root / "examples")
-        for resource, key in zip(resources, keys, strict=True)
-    ]
+    lines = await format_curls(base, list(zip(map(model_name, resources), keys, strict=True)), state.root / "examples")
     shown = list(zip(resources, keys, lines, strict=True))
     display.say(format_summary(base, options.address(ports[1]), shown, options.keys or state.keys))
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from modelport.api import PublishedModel, apis_of, model_name
-from modelport.errors import ModelportError
-from modelport.loadtest.apis import APIS
-from modelport.loadtest.target import Wanted, resolve
+from modelport.discovery import DiscoveryError, Operation, choose, fetch_operations
 from modelport.local.keys import Key
 from modelport.local.state import write_file
 
@@ -17,19 +16,24 @@ LONGEST_BODY = 400
 """A longer body is written to a file, which curl sends."""
 
 
-async def example(resource: PublishedModel, base: str, key: Key | None, folder: Path) -> str | None:
-    """Return a curl line that predicts with the model, or None if no API that is served says what it takes."""
-    name = model_name(resource)
-    for api in apis_of(resource.spec):
-        if api not in APIS:
-            continue
-        try:
-            request = await resolve(Wanted(name, base, api, key=key.value if key else None))
-        except ModelportError:
-            continue  # a type for which no values can be made, say
-        header = f"-H {shlex.quote(f'x-api-key: {key.value}')} " if key else ""
-        return f"curl {header}-d {_data(request.body.decode(), folder / f'{name}.json')} {request.url}"
-    return None
+async def format_curls(base: str, models: Sequence[tuple[str, Key | None]], folder: Path) -> list[str | None]:
+    """Return a line for each model with its key. A gateway that does not say how to call them is no reason to end."""
+    try:
+        operations = await fetch_operations(base)
+    except DiscoveryError:
+        operations = ()
+    return [format_curl(operations, model, key, folder) for model, key in models]
+
+
+def format_curl(operations: Sequence[Operation], model: str, key: Key | None, folder: Path) -> str | None:
+    """Return a curl line that predicts with the model, or None if it has no example; a long body goes to `folder`."""
+    try:
+        operation = choose(operations, model)
+    except DiscoveryError:
+        return None
+    header = f"-H {shlex.quote(f'x-api-key: {key.value}')} " if key else ""
+    body = json.dumps(operation.example, separators=(",", ":"))
+    return f"curl {header}-d {_data(body, folder / f'{model}.json')} {shlex.quote(operation.url)}"
 
 
 def _data(body: str, file: Path) -> str:
@@ -44,7 +48,7 @@ def _data(body: str, file: Path) -> str:
 def format_summary(
     base: str, metrics: str, models: Sequence[tuple[PublishedModel, Key | None, str | None]], keys_from: Path
 ) -> str:
-    """Word it. Each model comes with a key and a line of `example`."""
+    """Word it. Each model comes with a key and a line of `format_curl`."""
     lines = ["", f"Serving {len(models)} model{'s' * (len(models) != 1)} on {base}", ""]
     for resource, key, curl in models:
         lines.append(f"  {model_name(resource)}  ({', '.join(apis_of(resource.spec))})")

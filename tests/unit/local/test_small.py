@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import json
+import shlex
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from modelport.discovery import Operation
 from modelport.gateway.sockets import close_pairs
 from modelport.local.display import PlainDisplay
 from modelport.local.editing import build_watched, touched_models
@@ -19,7 +22,7 @@ from modelport.local.healing import Silence, dead_children, find_silent
 from modelport.local.keys import Key
 from modelport.local.manifests import Manifest, resolve_file_uri
 from modelport.local.options import ServeOptions, listen, parse_address
-from modelport.local.summary import format_summary
+from modelport.local.summary import format_curl, format_curls, format_summary
 from modelport.local.threads import in_thread
 from modelport.local.watch import Watched
 
@@ -150,6 +153,26 @@ class TestSummary:
         assert "  half  (tensorflow-serving)\n    key default: mp_x\n    curl …half\n" in text
         assert "  open  (tensorflow-serving)\n    no key is asked for\n" in text
         assert "http://127.0.0.1:2/metrics" in text
+
+    def test_a_line_holds_all_that_the_shell_needs(self, tmp_path):
+        half = Operation("tensorflow-serving", "half", "POST", "http://h/half:predict", {"instances": ["it's"]})
+        line = format_curl([half], "half", Key("half", "default", "mp_x"), tmp_path / "examples")
+        data = '{"instances":["it\'s"]}'
+        assert shlex.split(line) == ["curl", "-H", "x-api-key: mp_x", "-d", data, "http://h/half:predict"]
+        assert not (tmp_path / "examples").exists()
+
+    def test_a_long_body_goes_into_a_file_that_the_line_sends(self, tmp_path):
+        picture = Operation("nexus", "cups", "POST", "http://h/cups/predict", {"data": "A" * 1000})
+        line = format_curl([picture], "cups", None, tmp_path / "examples")
+        file = tmp_path / "examples" / "cups.json"
+        assert shlex.split(line) == ["curl", "-d", f"@{file}", "http://h/cups/predict"]
+        assert json.loads(file.read_text()) == picture.example
+
+    async def test_without_the_document_there_are_no_lines(self, tmp_path):
+        assert await format_curls("no URL", [("half", None), ("cups", None)], tmp_path) == [None, None]
+
+    def test_a_model_without_an_example_has_no_line(self, tmp_path):
+        assert format_curl([], "half", None, tmp_path) is None
 
     def test_a_model_that_no_key_opens_says_so(self, make_resource):
         text = format_summary("b", "m", [(make_resource(), None, None)], Path("/s/keys"))
