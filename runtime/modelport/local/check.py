@@ -8,6 +8,7 @@ from typing import TextIO
 from modelport.errors import ModelportError
 from modelport.local.manifests import InvalidManifests, Manifest, find_doubled, load_file, manifest_files
 from modelport.local.publisher import source_credentials
+from modelport.local.sinks import sink_problems
 from modelport.local.support import notes
 from modelport.local.triton_install import cache_folder
 from modelport.repository import prepare
@@ -39,7 +40,7 @@ def check(paths: tuple[Path, ...], out: TextIO, *, offline: bool = False, secret
 
 
 def model_problems(manifest: Manifest, secrets: Path | None) -> list[str]:
-    """Fetch the model and return what is wrong with it, one sentence a problem."""
+    """Fetch the model and return what is wrong with it or its sink, one sentence a problem."""
     try:
         prepare.check(
             manifest.resource,
@@ -49,4 +50,4 @@ def model_problems(manifest: Manifest, secrets: Path | None) -> list[str]:
         )
     except ModelportError as error:
         return [f"{manifest.file}: {manifest.resource.metadata.name}: {line}" for line in str(error).splitlines()]
-    return []
+    return [f"{manifest.file}: {problem}" for problem in sink_problems(manifest.resource, secrets)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from modelport.api import InvalidManifest, PublishedModel, model_name, parse_yaml
@@ -25,7 +26,7 @@ class Manifest:
 
     file: Path
     resource: PublishedModel
-    """With its `file:` URI absolute."""
+    """With its `file:` URIs absolute."""
 
     @property
     def name(self) -> str:
@@ -116,14 +117,26 @@ def load_file(file: Path, *, own_triton: bool = True) -> list[Manifest]:
 
 
 def resolve_file_uri(resource: PublishedModel, folder: Path) -> PublishedModel:
-    """Make `file:models/half` absolute, from the folder of its manifest; any other URI stays."""
-    source = resource.spec.model.source
-    scheme, _, rest = source.uri.partition(":")
+    """Make `file:` URIs such as `file:models/half` absolute, from the folder of their manifest; others stay."""
+    spec = resource.spec
+    source = spec.model.source
+    changed: dict[str, Any] = {
+        "model": spec.model.model_copy(
+            update={"source": source.model_copy(update={"uri": _absolute(source.uri, folder)})}
+        )
+    }
+    if spec.evaluation is not None and spec.evaluation.sink is not None:
+        sink = spec.evaluation.sink
+        sink = sink.model_copy(update={"uri": _absolute(sink.uri, folder)})
+        changed["evaluation"] = spec.evaluation.model_copy(update={"sink": sink})
+    return resource.model_copy(update={"spec": spec.model_copy(update=changed)})
+
+
+def _absolute(uri: str, folder: Path) -> str:
+    scheme, _, rest = uri.partition(":")
     if scheme != "file" or rest.startswith("/"):
-        return resource
-    source = source.model_copy(update={"uri": (folder.resolve() / unquote(rest)).as_uri()})
-    model = resource.spec.model.model_copy(update={"source": source})
-    return resource.model_copy(update={"spec": resource.spec.model_copy(update={"model": model})})
+        return uri
+    return (folder.resolve() / unquote(rest)).as_uri()
 
 
 def model_folder(resource: PublishedModel) -> Path | None:

@@ -22,6 +22,7 @@ from modelport.errors import ModelportError
 from modelport.local.display import Display
 from modelport.local.errors import LoadError, ServeError, TritonDown
 from modelport.local.manifests import Manifest
+from modelport.local.sinks import refuse_unusable_sinks
 from modelport.local.state import State, write_file
 from modelport.local.threads import in_thread
 from modelport.local.triton import TritonModels
@@ -95,6 +96,7 @@ class Publisher:
                     continue
                 prepared = None
                 try:
+                    refuse_unusable_sinks([manifest.resource], self.secrets)
                     prepared = await self._prepare(manifest) if self.triton else None
                     if old is not None and old.resource == manifest.resource and not (prepared and prepared.changed):
                         continue
