@@ -1,7 +1,7 @@
 # Every command of the project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test test-unit test-converters lint fmt types generate verify bench lock clean
+.PHONY: help install dev run test test-unit test-cluster test-converters lint fmt types generate verify bench lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -25,6 +25,9 @@ dev: $(VENV)/.dev ## Add what testing and developing need
 
 test-unit: dev ## Run the tests that need nothing and take seconds
 	$(BIN)/python -m pytest tests/unit tests/contract
+
+test-cluster: dev ## Run the tests on a real Kubernetes control plane (built once, with Go 1.26; kept in the cache folder)
+	KUBEBUILDER_ASSETS=$$(scripts/control-plane) && export KUBEBUILDER_ASSETS && $(BIN)/python -m pytest tests/cluster
 
 test-converters: dev ## Run the tests of SavedModel's and NNP's real converters (1 GB of them, kept in the cache folder)
 	scripts/test-converters
