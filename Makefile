@@ -6,7 +6,7 @@
 VENV   := .venv
 BIN    := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# Options for `make run`, such as ARGS="--port 8501".
+# Options for `make run` and `make bench`, such as ARGS="--port 8501".
 ARGS   ?=
 
 help: ## Show this list
@@ -54,8 +54,8 @@ generate: dev ## Write the files that are made from the code: CRD and reference 
 verify: generate ## Fail if a generated file is not what the code makes
 	git diff --exit-code -- crds docs/reference
 
-bench: dev ## Measure the gateway beside Triton's own endpoint; writes docs/benchmarks.md
-	$(BIN)/python tests/bench/bench.py
+bench: dev ## Measure the gateway beside Triton's own endpoint and a bare loop of Pillow; writes docs/benchmarks.md
+	$(BIN)/python tests/bench/bench.py $(ARGS)
 
 lock: dev ## Choose dependency versions anew and write requirements/*.txt
 	scripts/lock

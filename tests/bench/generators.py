@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -54,14 +55,17 @@ class Wrk:
     def measure(self, request: Request, connections: int, seconds: float) -> Measurement:
         headers = [word for name, value in request.headers.items() for word in ("-H", f"{name}: {value}")]
         load = ["-t1", f"-c{connections}", f"-d{seconds:g}s", f"--timeout={TIMEOUT_SECONDS}s"]
-        done = subprocess.run(
-            [self._program, *load, "-s", str(self.SCRIPT), *headers, request.url],
-            env=os.environ | {"BENCH_METHOD": request.method, "BENCH_BODY": request.body.decode()},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=seconds + 2 * TIMEOUT_SECONDS,
-        )
+        with tempfile.NamedTemporaryFile(prefix="modelport-bench-") as body:  # too large for the environment
+            body.write(request.body)
+            body.flush()
+            done = subprocess.run(
+                [self._program, *load, "-s", str(self.SCRIPT), *headers, request.url],
+                env=os.environ | {"BENCH_METHOD": request.method, "BENCH_BODY_FILE": body.name},
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=seconds + 2 * TIMEOUT_SECONDS,
+            )
         result = json.loads(done.stdout.splitlines()[-1])
         return Measurement(
             requests_per_second=result["requests"] / (result["microseconds"] / 1e6),

@@ -1,6 +1,6 @@
 -- One request again and again, and the result as a line of JSON.
 wrk.method = os.getenv("BENCH_METHOD")
-wrk.body = os.getenv("BENCH_BODY")
+wrk.body = io.open(os.getenv("BENCH_BODY_FILE"), "rb"):read("*a")
 
 function done(summary, latency, requests)
   local errors = summary.errors

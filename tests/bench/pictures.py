@@ -1,0 +1,98 @@
+"""What is sent where pictures are measured: one JPEG in base64, as each format sends it, to a small classifier."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx.parser
+from bare import make
+from PIL import Image
+from server import Server, call
+
+from modelport.loadtest.client import Request
+
+SIZE = (1024, 768)
+"""Width and height of the picture."""
+MODEL_SIZE = (224, 224)
+MODEL = "colours"
+FORMATS = ("azureml", "nexus", "nnc")
+LABELS = ("red", "green", "blue")
+
+ONNX = """
+<ir_version: 8, opset_import: ["": 17]>
+colours (float[batch, 3, 224, 224] image) => (float[batch, 3] scores)
+{
+    means = ReduceMean<axes: ints = [2, 3], keepdims: int = 0>(image)
+    scores = Softmax<axis: int = 1>(means)
+}
+"""
+"""Names the strongest colour; the cheapest classifier there is, since it is not what is measured."""
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+MANIFEST = f"""
+apiVersion: modelport.io/v1alpha1
+kind: PublishedModel
+metadata: {{name: {MODEL}}}
+spec:
+  model: {{format: ONNX, source: {{uri: file:model.onnx}}, config: {{maxBatchSize: 32}}}}
+  io:
+    task: ImageClassification
+    labels: {json.dumps(LABELS)}
+    inputs:
+      - name: image
+        kind: Image
+        image: {{resize: Stretch, scale: {1 / 255!r}, mean: {list(MEAN)}, std: {list(STD)}}}
+  apis: {list(FORMATS)}
+  access: {{keys: [{{name: bench}}]}}
+"""
+
+
+def write_model(folder: Path) -> Path:
+    """Write the classifier and its manifest; return the manifest."""
+    (folder / "model.onnx").write_bytes(onnx.parser.parse_model(ONNX).SerializeToString())
+    manifest = folder / "colours.yaml"
+    manifest.write_text(MANIFEST, encoding="utf-8")
+    return manifest
+
+
+def draw() -> str:
+    """Draw a picture with the detail of a photograph, about 220 kB of JPEG at quality 85; return it in base64."""
+    width, height = SIZE
+    rows, columns = np.mgrid[:height, :width]
+    waves = [np.sin(columns / 97 + rows / 61), np.cos(columns / 53 - rows / 83), np.sin(columns * rows / 30000)]
+    noise = np.random.default_rng(0).normal(0, 12, (height, width, 3))
+    file = io.BytesIO()
+    pixels = 128 + 100 * np.stack(waves, axis=-1) + noise
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=85)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def requests(server: Server, text: str) -> Mapping[str, Request]:
+    """Return the request of each format."""
+    picture = {"name": "image", "type": "jpeg", "data": text}
+    return {
+        "azureml": server.post(f"/api/v1/service/{MODEL}/score", [{"image_in_base64": text}]),
+        "nexus": server.post(f"/{MODEL}/predict", {"image_type": "base64", "data": text}),
+        "nnc": server.post(f"/v1/dedicated/classifiers/{MODEL}/inference", {"inputs": [picture]}),
+    }
+
+
+def check_answers(asked: Mapping[str, Request], text: str) -> None:
+    """Fail unless every format answers what numpy makes of the bare loop's pixels."""
+    means = make(text, MODEL_SIZE).mean(axis=(0, 1), dtype=np.float64)
+    powers = np.exp((means / 255 - MEAN) / STD)
+    expected = (powers / powers.sum()).tolist()
+    found = {
+        "azureml": call(asked["azureml"])[0],
+        "nexus": [each["confidence"] for each in call(asked["nexus"])["predictions"]],
+        "nnc": call(asked["nnc"])["outputs"][0]["data"],
+    }
+    wanted = {"azureml": expected, "nexus": [max(expected)], "nnc": expected}
+    for name, scores in found.items():
+        if not np.allclose(scores, wanted[name], atol=1e-5):
+            raise SystemExit(f"wrong answers: {name} {scores}, expected {wanted[name]}")

@@ -1,0 +1,94 @@
+"""The measurements with pictures, as a section of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pictures import FORMATS, MODEL_SIZE, SIZE
+from race import BARE_LOOP, Race
+from tables import memory_table, milliseconds, share, spread, table, whole
+
+
+def build_section(race: Race) -> str:
+    """Return Markdown."""
+    count = len(next(iter(race.rounds.values())))
+    return f"""## Pictures
+
+One request is a JPEG of {SIZE[0]} x {SIZE[1]} pixels, {race.base64_bytes / 1000:.0f} kB in base64, to a classifier of
+{MODEL_SIZE[0]} x {MODEL_SIZE[1]} pixels in FP32 with scale, mean and std, as cheap as a classifier can be. Beside it
+stands what a picture costs at least: a bare loop in Python, in processes of its own, that makes the same pixels of the
+same text:
+
+```python
+picture = Image.open(io.BytesIO(base64.b64decode(text)))
+np.asarray(picture.resize(({MODEL_SIZE[0]}, {MODEL_SIZE[1]}), Image.Resampling.BILINEAR))
+```
+
+It reads no JSON, answers nobody and asks no model. There is one loop for each connection, at most one for each core.
+Both decode the whole JPEG and scale with the same filter; neither uses JPEG's own reduced sizes (`draft`). They take
+turns; each figure is the median of {count} rounds of {race.seconds:g} s, with the smallest and largest round behind it.
+
+{table(_throughput(race))}
+
+With one connection the parts of a request follow one another on the way through the load generator, the gateway and
+Triton, and the other cores are idle.
+
+CPU time of a picture, in the gateway and Triton together; unlike the rates it does not count the load generator:
+
+{table(_cpu(race))}
+
+{table(_latency(race))}
+
+Memory of the gateway:
+
+{memory_table(race.memory)}
+"""
+
+
+def _throughput(race: Race) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = [
+        ("Connections", "Format", "Gateway, pictures/s", "Bare loop, pictures/s", "Gateway / bare loop", "Failed")
+    ]
+    for connections, rounds in race.rounds.items():
+        bare = spread([each[BARE_LOOP].pictures_per_second for each in rounds], whole)
+        for name in FORMATS:
+            laps = [each[name] for each in rounds]
+            rows.append(
+                (
+                    str(connections),
+                    name,
+                    spread([lap.pictures_per_second for lap in laps], whole),
+                    bare,
+                    spread(race.ratios(connections, name), share),
+                    str(sum(lap.failed for lap in laps)),
+                )
+            )
+    return rows
+
+
+def _cpu(race: Race) -> list[Sequence[str]]:
+    names = (BARE_LOOP, *FORMATS)
+    return [
+        ("Connections", *names),
+        *(
+            (str(connections), *(spread([each[name].cpu_seconds for each in rounds], milliseconds) for name in names))
+            for connections, rounds in race.rounds.items()
+        ),
+    ]
+
+
+def _latency(race: Race) -> list[Sequence[str]]:
+    return [
+        ("Connections", *(f"{name} {of}" for name in FORMATS for of in ("p50", "p99"))),
+        *(
+            (
+                str(connections),
+                *(
+                    spread([getattr(each[name], of) for each in rounds], milliseconds)
+                    for name in FORMATS
+                    for of in ("p50", "p99")
+                ),
+            )
+            for connections, rounds in race.rounds.items()
+        ),
+    ]
