@@ -43,6 +43,8 @@ SERVED: Final = (
     "io.detection",
     "io.tabular",
     "apis",
+    "execution.serverless.timeoutSeconds",
+    "execution.serverless.requestQuota",
     "access.keys",
     "access.anonymous",
     "access.rateLimit",
@@ -62,6 +64,12 @@ SERVED: Final = (
 NOTED: Final = (
     Limit("model.config.instancesPerGpu", "counts on GPUs in a cluster; here the model runs once, on the CPU"),
     Limit("model.config.tritonImage", "names an image for a cluster; here Triton comes from PyPI"),
+    Limit(
+        "execution.type",
+        "stops an idle model in a cluster; here it stays loaded",
+        frozenset({"Dedicated"}),
+    ),
+    Limit("execution.serverless.idleSeconds", "counts in a cluster; here the model stays loaded"),
     Limit("execution.instances", "counts in a cluster; here the model runs once"),
     Limit("execution.resources", "are set in a cluster; here the model takes what the machine has"),
     Limit("execution.rollout", "rules Pods in a cluster; here a change is loaded beside what runs"),
@@ -71,11 +79,10 @@ NOTED: Final = (
     Limit("access.ingress.annotations", "belong to a cluster's ingress; here the gateway itself listens"),
     Limit("versionTag", "rolls Pods in a cluster; here every change is applied anyway"),
 )
-"""What means something in a cluster only: said once, and the model is served."""
+"""What means something, or more, in a cluster only: said once, and the model is served."""
 
 _LATER = "is not served by this release; leave it out"
 REFUSED: Final = (
-    Limit("execution.type", "is not served by this release, which serves Dedicated", frozenset({"Dedicated"})),
     Limit(
         "execution.device",
         "is not had by the Triton from PyPI, which computes on the CPU; set CPU, or name another Triton by --triton",
@@ -84,7 +91,6 @@ REFUSED: Final = (
     Limit("execution.gpu", "is not had by the Triton from PyPI; leave it out, or name another Triton by --triton"),
     Limit("execution.schedule", _LATER),
     Limit("execution.autoscaling", "needs a cluster: one machine runs the model once; leave it out"),
-    Limit("execution.serverless", _LATER),
     Limit("access.gateway", "is an address in a cluster; on one machine leave it out, or use access.ingress.host"),
     Limit("access.grpc", _LATER, frozenset({False})),
     Limit("evaluation", _LATER),

@@ -69,9 +69,6 @@ def test_each_entry_names_a_field(entry):
     ("spec", "begins"),
     [
         pytest.param(
-            {"execution": {"type": "Serverless"}}, "spec.execution.type: Serverless", id="serverless by its type"
-        ),
-        pytest.param(
             {"execution": {"device": "GPU"}}, "spec.execution.device: GPU", id="a GPU with the wheel's Triton"
         ),
         pytest.param(
@@ -141,6 +138,7 @@ def test_served_without_a_word(spec):
     ("spec", "begins"),
     [
         ({"execution": {"instances": 3}}, "spec.execution.instances: 3 counts in a cluster"),
+        ({"execution": {"type": "Serverless"}}, "spec.execution.type: Serverless stops an idle model in a cluster"),
         ({"versionTag": "spring-2026"}, "spec.versionTag: spring-2026 rolls Pods"),
         (
             {"access": {"ingress": {"host": "a.example.com", "className": "nginx"}}},
