@@ -22,7 +22,7 @@ def build_response(visit: Visit, reply: Reply, error: GatewayError | None) -> we
     headers = {"X-Request-Id": visit.call.request_id, "Server": SERVER, **reply.headers}
     headers.update(_model_headers(visit))
     if error is not None:
-        headers.update(_error_headers(error))
+        headers.update(_error_headers(error, reply.status))
     headers["Content-Type"] = reply.content_type
     response = web.Response(status=reply.status, body=reply.body, headers=headers)
     if len(reply.body) >= COMPRESS_FROM_BYTES and "Accept-Encoding" in visit.request.headers:
@@ -40,10 +40,10 @@ def _model_headers(visit: Visit) -> Iterator[tuple[str, str]]:
     yield from cors_headers(visit.request, visit.model.spec.access.cors).items()
 
 
-def _error_headers(error: GatewayError) -> Iterator[tuple[str, str]]:
+def _error_headers(error: GatewayError, status: int) -> Iterator[tuple[str, str]]:
     if error.retry_after is not None:
         yield "Retry-After", str(error.retry_after)
-    if isinstance(error, Unauthorized):
+    if status == Unauthorized.status:  # one format answers a wrong key with another status
         yield "WWW-Authenticate", "Bearer"
     if isinstance(error, MethodNotAllowed):
         yield "Allow", ", ".join(error.allow)

@@ -40,7 +40,7 @@ def class_scores(outputs: Mapping[str, Array], name: str, rows: int) -> Array:
 
 
 def probabilities(scores: Array) -> Array:
-    """Return the probabilities [classes] of one row of scores.
+    """Return the probabilities [..., classes] of one or more rows of scores, each row by itself.
 
     Scores that are probabilities already stay as they are; others, logits, go through softmax. A single score is the
     probability of the second of two classes, as a sigmoid gives it.
@@ -50,20 +50,21 @@ def probabilities(scores: Array) -> Array:
     """
     if not np.isfinite(scores).all():
         raise InternalError(f"{_FIELD}: expected finite numbers, the model gave others")
-    if scores.size == 1:
-        (score,) = scores.tolist()
-        if not 0 <= score <= 1:
-            raise InternalError(f"{_FIELD}: expected a single one to be a probability, 0 to 1, the model gave {score}")
-        return np.array([1 - scores[0], scores[0]])
-    if scores.min() >= 0 and abs(float(scores.sum(dtype=np.float64)) - 1) <= _SUM_TOLERANCE:
-        return scores
-    return softmax(scores)
+    if scores.shape[-1] == 1:
+        if (beyond := scores[(scores < 0) | (scores > 1)]).size:
+            raise InternalError(
+                f"{_FIELD}: expected a single one to be a probability, 0 to 1, the model gave {beyond.tolist()[0]}"
+            )
+        return np.concatenate([1 - scores, scores], axis=-1)
+    sums = scores.sum(axis=-1, keepdims=True, dtype=np.float64)
+    given = (scores.min(axis=-1, keepdims=True) >= 0) & (np.abs(sums - 1) <= _SUM_TOLERANCE)
+    return scores if given.all() else np.where(given, scores, softmax(scores))
 
 
 def softmax(scores: Array) -> Array:
-    """Return the softmax of one row of scores, in its own float type; float64 for integers."""
-    shifted = np.exp(scores - scores.max())
-    return np.asarray(shifted / shifted.sum())
+    """Return the softmax of each row [..., classes], in its own float type; float64 for integers."""
+    shifted = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
 def entropy(chances: Array) -> float:

@@ -59,10 +59,9 @@ def classify(outputs: Mapping[str, Array], name: str, rows: int, labels: Sequenc
         return Predictions([_class_cell(each, labels) for each in classes.tolist()], classes)
     scores = class_scores(outputs, name, rows)
     finite = np.isfinite(scores).all(axis=1)
-    chances = np.full((rows, max(2, scores.shape[1])), np.nan, scores.dtype if scores.dtype.kind == "f" else float)
-    for row in np.flatnonzero(finite):
-        chances[row] = probabilities(scores[row])
-    classes = np.where(finite, np.nan_to_num(chances, nan=_NO_CLASS).argmax(axis=1), _NO_CLASS)
+    chances = probabilities(np.where(finite[:, np.newaxis], scores, 0))
+    classes = np.where(finite, chances.argmax(axis=1), _NO_CLASS)
+    chances = np.where(finite[:, np.newaxis], chances, np.nan)
     return Predictions([_class_cell(each, labels) for each in classes.tolist()], classes, chances)
 
 
