@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from modelport.gateway.codecs.kinds import kind_of
 from modelport.gateway.codecs.words import one_of, quote
 from modelport.gateway.errors import BadRequest
 
@@ -101,4 +102,4 @@ def _decode(data: bytes, path: str) -> str:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise BadRequest(f"{path}: expected text in UTF-8 or CP932, got other bytes")
+    raise BadRequest(f"{path}: expected text in UTF-8 or CP932, got {kind_of(data)}")

@@ -58,11 +58,12 @@ def classify(outputs: Mapping[str, Array], name: str, rows: int, labels: Sequenc
         classes = _one_a_row(array, rows).astype(np.int64)
         return Predictions([_class_cell(each, labels) for each in classes.tolist()], classes)
     scores = class_scores(outputs, name, rows)
-    finite = np.isfinite(scores).all(axis=1)
-    chances = probabilities(np.where(finite[:, np.newaxis], scores, 0))
-    classes = np.where(finite, chances.argmax(axis=1), _NO_CLASS)
-    chances = np.where(finite[:, np.newaxis], chances, np.nan)
-    return Predictions([_class_cell(each, labels) for each in classes.tolist()], classes, chances)
+    finite = np.asarray(np.isfinite(scores).all(axis=1, keepdims=True))
+    chances = probabilities(np.where(finite, scores, 0))
+    classes = np.where(finite[:, 0], chances.argmax(axis=1), _NO_CLASS)
+    return Predictions(
+        [_class_cell(each, labels) for each in classes.tolist()], classes, np.where(finite, chances, np.nan)
+    )
 
 
 def regress(outputs: Mapping[str, Array], name: str, rows: int) -> Predictions:
