@@ -10,6 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from modelport.api import PublishedModel, apis_of
+from modelport.gateway.evaluation.sinks import check_address
+from modelport.storage.credentials import redact
+from modelport.storage.errors import StorageError
 
 
 class Limit(NamedTuple):
@@ -45,6 +48,7 @@ SERVED: Final = (
     "apis",
     "execution.serverless.timeoutSeconds",
     "execution.serverless.requestQuota",
+    "evaluation",
     "access.keys",
     "access.anonymous",
     "access.rateLimit",
@@ -93,7 +97,6 @@ REFUSED: Final = (
     Limit("execution.autoscaling", "needs a cluster: one machine runs the model once; leave it out"),
     Limit("access.gateway", "is an address in a cluster; on one machine leave it out, or use access.ingress.host"),
     Limit("access.grpc", _LATER, frozenset({False})),
-    Limit("evaluation", _LATER),
     Limit("retraining", _LATER),
 )
 """What would change the answers or who gets them, and is not there: the model is not served without it."""
@@ -121,7 +124,7 @@ def refusals(resource: PublishedModel, *, own_triton: bool) -> list[str]:
         limits: Iterable[Limit] = REFUSED
     else:
         limits = (*(each for each in REFUSED if each.path not in WITH_OWN_TRITON_ONLY), *REFUSED_WITH_OTHER_TRITON)
-    return list(_told(resource, limits))
+    return [*_told(resource, limits), *_refused_sink(resource)]
 
 
 def notes(resource: PublishedModel, *, own_triton: bool) -> list[str]:
@@ -130,7 +133,19 @@ def notes(resource: PublishedModel, *, own_triton: bool) -> list[str]:
     unusable = [api for api in apis_of(resource.spec) if api in PICTURES_ALONE]
     if unusable and all(each.kind != "Image" for each in resource.spec.io.inputs):
         found.append(f"spec.io.inputs: none is of kind Image, so {' and '.join(unusable)} cannot be answered")
+    if resource.spec.evaluation is not None and "nexus" not in apis_of(resource.spec):
+        found.append("spec.evaluation: pictures are judged for requests of nexus, and spec.apis leaves it out")
     return found
+
+
+def _refused_sink(resource: PublishedModel) -> Iterator[str]:
+    evaluation = resource.spec.evaluation
+    if evaluation is None or evaluation.sink is None or evaluation.sink.uri.startswith("file:"):
+        return  # a folder may be named from its manifest's own, and is looked at when that is known
+    try:
+        check_address(evaluation.sink.uri, folders=True)
+    except StorageError as error:
+        yield f"spec.evaluation.sink.uri: {redact(evaluation.sink.uri)} {error}"
 
 
 def _told(resource: PublishedModel, limits: Iterable[Limit]) -> Iterator[str]:

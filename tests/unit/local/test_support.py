@@ -77,9 +77,20 @@ def test_each_entry_names_a_field(entry):
             id="autoscaling",
         ),
         pytest.param(
-            {"io": {"task": "ImageClassification"}, "evaluation": {}},
-            "spec.evaluation:",
+            {
+                "io": {"task": "ImageClassification"},
+                "retraining": {"task": "ImageClassification", "storage": {"uri": "s3://retraining/"}},
+            },
+            "spec.retraining:",
             id="a block that is only there",
+        ),
+        pytest.param(
+            {
+                "io": {"task": "ImageClassification"},
+                "evaluation": {"sink": {"uri": "https://key@host/flagged?token=x"}},
+            },
+            "spec.evaluation.sink.uri: https://host/flagged?… has the scheme 'https';",
+            id="a sink that nobody writes to",
         ),
     ],
 )
@@ -95,6 +106,14 @@ def test_refused(spec, begins):
         pytest.param({"io": {"task": "ImageClassification", "labels": ["a", "b"]}}, id="a classifier of tensors"),
         pytest.param({"execution": {"type": "Dedicated", "device": "CPU", "instances": 1}}, id="defaults written out"),
         pytest.param({"access": {"imageUrls": {"allow": ["images.example.com"]}}}, id="pictures by URL"),
+        pytest.param(
+            {
+                "io": {"task": "ImageClassification", "inputs": [{"name": "x", "kind": "Image"}]},
+                "apis": ["nexus"],
+                "evaluation": {"sink": {"uri": "file:flagged"}},
+            },
+            id="flagged pictures into a folder beside the manifest",
+        ),
         pytest.param({"access": {"anonymous": True, "grpc": False}}, id="a refused field at its harmless value"),
         pytest.param(
             {

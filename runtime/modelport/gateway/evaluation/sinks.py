@@ -19,7 +19,7 @@ from modelport.storage.errors import Reason, StorageError
 
 STALL_SECONDS: Final = 10.0
 """Without an answer or a connection, after which an attempt is given up."""
-PUT_SECONDS: Final = 60.0
+PUT_SECONDS: Final = 30.0
 """For one file, however busy the line is."""
 
 

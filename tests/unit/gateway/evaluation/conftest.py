@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -88,3 +89,33 @@ def counted(metrics: GatewayMetrics) -> Callable[[], dict[str, float]]:
         }
 
     return read
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[Any], object]], str]]:
+    """Start a server for a function that answers each request; gives its address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(answer: Callable[[Any], object]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # the client asks before it sends a body, and waits to be told to
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+            def do_PUT(self) -> None:
+                answer(self)
+
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *args: Any) -> None:
+                """Clients that hang up are part of the tests."""
+
+        server = Server(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
