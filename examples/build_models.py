@@ -203,12 +203,13 @@ def nnc_body(*inputs: tuple[str, str, object]) -> bytes:
 
 
 def deliveries_files() -> dict[str, bytes]:
-    """Return the model of table rows, a table, and the body of a request with it."""
+    """Return the two models of table rows, a table, and the body of a request with it."""
     import deliveries
     import numpy as np
 
     return {
-        "deliveries/model.onnx": onnx_bytes(deliveries.MODEL, deliveries.fit(np.random.default_rng(0))),
+        "deliveries/model.onnx": onnx_bytes(deliveries.DELIVERIES, deliveries.fit_deliveries(np.random.default_rng(0))),
+        "minutes/model.onnx": onnx_bytes(deliveries.MINUTES, deliveries.fit_minutes(np.random.default_rng(0))),
         "tables/deliveries.csv": deliveries.TABLE.encode(),
         "tables/deliveries.json": deliveries.request(),
     }

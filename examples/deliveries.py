@@ -1,7 +1,10 @@
-"""The sample model for tables: will a parcel be late? A logistic regression on rows made up here, fitted with numpy.
+"""Two sample models for tables, fitted with numpy on rows that are made up here.
 
-Two columns are numbers and one is a word. A missing number counts as the mean, and a missing or unknown carrier as the
-average one. The model says what each column adds to the score of each class, and the scores are the sums of these.
+`deliveries`: will a parcel be late? A logistic regression on two numbers and a word. A missing number counts as the
+mean, and a missing or unknown carrier as the average one. The model says what each column adds to the score of each
+class, and the scores are the sums of these.
+
+`minutes`: how long will it take? A linear regression whose one input holds all columns, which are numbers.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ LABELS = ("on_time", "late")
 CARRIERS = ("bike", "van", "truck")
 COLUMNS = ("distance_km", "weight_kg", "carrier")
 
-MODEL = """
+DELIVERIES = """
 <ir_version: 9, opset_import: ["": 19]>
 deliveries (float[batch] distance_km, float[batch] weight_kg, string[batch] carrier)
     => (float[batch, 2] probabilities, float[batch, 2, 3] contributions)
@@ -48,6 +51,16 @@ deliveries (float[batch] distance_km, float[batch] weight_kg, string[batch] carr
 }
 """
 
+MINUTES = """
+<ir_version: 8, opset_import: ["": 17]>
+minutes (float[batch, 3] features) => (float[batch, 1] minutes)
+{
+    missing = IsNaN(features)
+    filled = Where(missing, mean, features)
+    minutes = Gemm(filled, weights, bias)
+}
+"""
+
 TABLE = """\
 parcel,distance_km,weight_kg,carrier
 A-17,4.2,1.5,bike
@@ -70,8 +83,8 @@ def make_up(rng: np.random.Generator, count: int) -> tuple[Array, Array, Array]:
     return numbers, np.where(rng.random(count) < 0.03, -1, carriers), classes
 
 
-def fit(rng: np.random.Generator) -> dict[str, Array]:
-    """Fit the model's weights by gradient descent: a tenth of a second on one core."""
+def fit_deliveries(rng: np.random.Generator) -> dict[str, Array]:
+    """Fit the weights of `deliveries` by gradient descent: a tenth of a second on one core."""
     numbers, carriers, classes = make_up(rng, 2000)
     mean, deviation = np.nanmean(numbers, axis=0), np.nanstd(numbers, axis=0)
     scaled = np.nan_to_num((numbers - mean) / deviation)
@@ -88,6 +101,18 @@ def fit(rng: np.random.Generator) -> dict[str, Array]:
         "number_weights": of_numbers.T[np.newaxis].astype(np.float32),
         "carrier_weights": (of_carriers - of_carriers.mean(axis=0)).astype(np.float32),
         "bias": (bias + of_carriers.mean(axis=0) - known.mean(axis=0) @ of_carriers).astype(np.float32),
+    }
+
+
+def fit_minutes(rng: np.random.Generator) -> dict[str, Array]:
+    """Fit how many minutes a kilometre, a kilogram and a floor take, by least squares."""
+    features = rng.uniform((1, 0.1, 0), (100, 30, 8), (500, 3)).round(1)
+    minutes = features @ (1.5, 0.2, 0.75) + 6 + rng.normal(0, 2, len(features))
+    fitted, *_ = np.linalg.lstsq(np.hstack([features, np.ones((len(features), 1))]), minutes)
+    return {
+        "mean": features.mean(axis=0).astype(np.float32),
+        "weights": fitted[:3, np.newaxis].astype(np.float32),
+        "bias": fitted[3:].astype(np.float32),
     }
 
 

@@ -55,6 +55,7 @@ def test_the_manifests_stand_in_the_order_in_which_a_reader_learns() -> None:
         "deliveries",
         "brightness",
         "notes",
+        "minutes",
     ]
 
 
@@ -121,7 +122,7 @@ def test_deliveries_are_foretold_with_reasons_that_add_up(scripts: tuple[ModuleT
     build, _ = scripts
     deliveries = importlib.import_module("deliveries")
     model = onnx.load_from_string(
-        build.onnx_bytes(deliveries.MODEL, weights := deliveries.fit(np.random.default_rng(0)))
+        build.onnx_bytes(deliveries.DELIVERIES, weights := deliveries.fit_deliveries(np.random.default_rng(0)))
     )
     numbers, carriers, classes = deliveries.make_up(np.random.default_rng(1), 1000)
     words = np.array([*deliveries.CARRIERS, ""], object)[carriers]
@@ -132,6 +133,16 @@ def test_deliveries_are_foretold_with_reasons_that_add_up(scripts: tuple[ModuleT
     assert np.isnan(numbers).any()
     assert (contributions[:, :, :2].transpose(0, 2, 1)[np.isnan(numbers)] == 0).all(), "a missing number says nothing"
     assert (contributions[carriers == -1, :, 2] == 0).all(), "nor does a missing word"
+
+
+def test_minutes_are_those_of_the_rule_behind_them(scripts: tuple[ModuleType, ModuleType]) -> None:
+    build, _ = scripts
+    deliveries = importlib.import_module("deliveries")
+    model = build.onnx_bytes(deliveries.MINUTES, deliveries.fit_minutes(np.random.default_rng(0)))
+    features = np.array([[0, 0, 0], [100, 30, 8], [np.nan, 0, 0]], np.float32)
+    minutes = run(model, features=features)
+    assert minutes[:2].ravel() == pytest.approx([6, 168], abs=1)
+    assert minutes[2] == pytest.approx(6 + 1.5 * 50, abs=5), "a missing distance is the mean one"
 
 
 def test_the_two_versions_of_ripeness_agree_on_the_tensors_and_not_on_the_scores(
