@@ -1,17 +1,18 @@
-"""`modelport loadtest` makes right requests for every sample model, from what the gateway says of it in each format."""
+"""`modelport loadtest` sends the sample models right requests, made from what the gateway says of them."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+from PIL import Image
 
 MODELS = ["half_plus_two", "saved_model_half_plus_three", "echo", "ripeness", "shapes"]
 
 
 @pytest.mark.parametrize("api", ["tensorflow-serving", "open-inference"])
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_takes_the_requests_made_for_it(served, run_modelport, tmp_path, monkeypatch, model, api):
+def test_a_model_takes_rows_made_for_it(served, run_modelport, tmp_path, monkeypatch, model, api):
     monkeypatch.setenv("MODELPORT_KEY", served.keys.get(model, ""))
     report = tmp_path / "report.json"
     done = run_modelport(
@@ -20,6 +21,24 @@ def test_every_model_takes_the_requests_made_for_it(served, run_modelport, tmp_p
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads(report.read_text())["results"]
     assert (results["successful"], results["failed"]) == (20, 0)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("rectangles", []),
+        ("shapes", ["--api", "nexus", "--file", "models/pictures/cross.png"]),
+        ("rectangles", ["--api", "nnc", "--file", "rectangles.jpg"]),
+    ],
+    ids=["the example of its first API", "a picture", "a picture whose type is declared"],
+)
+def test_a_model_takes_the_gateways_own_example(served, examples, run_modelport, tmp_path, monkeypatch, model, words):
+    Image.open(examples / "models/pictures/rectangles.png").save(tmp_path / "rectangles.jpg")
+    (tmp_path / "models").symlink_to(examples / "models")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODELPORT_KEY", served.keys[model])
+    done = run_modelport("loadtest", model, "--url", served.url, "-n", 10, "-c", 2, *words)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_missing_key_is_asked_for(served, run_modelport, monkeypatch):
@@ -33,4 +52,5 @@ def test_a_missing_key_is_asked_for(served, run_modelport, monkeypatch):
 def test_a_model_that_is_not_served_is_named(served, run_modelport):
     done = run_modelport("loadtest", "nobody", "--url", served.url)
     assert done.returncode == 1
-    assert "Servable not found for request: Latest(nobody)" in done.stderr
+    assert "no example request for a model 'nobody', only for " in done.stderr
+    assert "half_plus_two" in done.stderr

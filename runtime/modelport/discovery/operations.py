@@ -52,7 +52,8 @@ def choose(operations: Sequence[Operation], model: str, api: str | None = None) 
     of_model = [each for each in operations if each.model == model]
     if not of_model:
         known = ", ".join(dict.fromkeys(each.model for each in operations))
-        raise DiscoveryError(f"no model {model!r} can be called there; {f'served are {known}' if known else 'none is'}")
+        some = f"a model {model!r}, only for {known}" if known else "any model"
+        raise DiscoveryError(f"the server has no example request for {some}")
     for each in of_model:
         if api in (None, each.api):
             return each
@@ -62,10 +63,9 @@ def choose(operations: Sequence[Operation], model: str, api: str | None = None) 
 
 def declare(operation: Operation, name: str) -> Operation:
     """Return the operation as it is called with a file of that name: some formats want its ending as its type."""
-    place = operation.file
-    if place is None or place.type_pointer is None:
+    place, ending = operation.file, PurePath(name).suffix.removeprefix(".").lower()
+    if place is None or place.type_pointer is None or not ending:
         return operation
-    ending = PurePath(name).suffix.removeprefix(".").lower()
     return replace(operation, example=pointers.put(operation.example, place.type_pointer, ending))
 
 

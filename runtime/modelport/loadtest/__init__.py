@@ -1,7 +1,7 @@
 """`modelport loadtest`: a closed loop of requests to one address, and the table of what came back.
 
     arguments ──► target ──► client (one loop, or one in each of several processes) ──► Tally ──► report
-                    │ apis: a right request, made from the model's own metadata
+                    │ discovery: the gateway's own example · apis: a request made from the model's metadata
 
 It only ever talks to the address it is given: no redirects, no proxies, nothing of the gateway's own code. So it
 measures any server that answers HTTP.

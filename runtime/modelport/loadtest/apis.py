@@ -1,4 +1,8 @@
-"""Right requests for each wire format, made from the metadata that the format itself offers. One entry a format."""
+"""Requests of any number of rows, for the wire formats that describe a model by themselves. One entry a format.
+
+They are how TensorFlow Serving, Triton and others are tested too. What only a gateway serves is called by the examples
+of its own document (`modelport.discovery`).
+"""
 
 from __future__ import annotations
 
@@ -112,4 +116,6 @@ APIS: Mapping[str, Api] = {
         Api("open-inference", "/v2/models/{model}/infer", "/v2/models/{model}", _infer),
     )
 }
-"""Every format for which requests can be made; others are tested with a URL and `--body`."""
+"""The formats whose servers say what a model takes."""
+DEFAULT = "tensorflow-serving"
+"""The format of a server that does not say which ones it has."""

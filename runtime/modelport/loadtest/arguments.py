@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+from typing import get_args
 
-from modelport.loadtest.apis import APIS
+from modelport.api.model import Api
 
 DEFAULT_BASE = "http://127.0.0.1:8080"
 KEY_VARIABLE = "MODELPORT_KEY"
@@ -14,6 +15,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _EXAMPLES = """examples:
   modelport loadtest half_plus_two                          ten seconds, 16 requests at a time
   modelport loadtest half_plus_two --requests 10000 --concurrency 64 --batch 8
+  modelport loadtest cups --api nexus --file cup.jpg        a picture of your own in place of the example's
   modelport loadtest http://HOST/v1/models/NAME:predict --duration 1m --json result.json
   modelport loadtest https://HOST/ID/predict --body request.json
 
@@ -53,13 +55,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--url", default=DEFAULT_BASE, metavar="URL", help=f"where MODEL is served (default: {DEFAULT_BASE})"
     )
     request.add_argument(
-        "--api", choices=sorted(APIS), help="format in which MODEL is called (default: tensorflow-serving)"
+        "--api", choices=sorted(get_args(Api)), help="format in which MODEL is called (default: its first one)"
     )
-    request.add_argument("--batch", type=_count, metavar="ROWS", help="rows of a request made for MODEL (default: 1)")
+    request.add_argument(
+        "--batch",
+        type=_count,
+        metavar="ROWS",
+        help="rows of a request, by tensorflow-serving and open-inference (default: 1)",
+    )
     request.add_argument(
         "--key", help=f"key of the model; better given in {KEY_VARIABLE}, which nobody sees in the list of processes"
     )
-    request.add_argument("--body", metavar="FILE", help="send this file instead of a made request; - is standard input")
+    content = request.add_mutually_exclusive_group()
+    content.add_argument("--body", metavar="FILE", help="send this file instead of a made request; - is standard input")
+    content.add_argument("--file", metavar="FILE", help="put this picture, sound or table into the request for MODEL")
     request.add_argument(
         "--method", metavar="METHOD", type=_method, help="HTTP method (default: POST with a body, else GET)"
     )

@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
+from modelport.errors import ModelportError
 from modelport.loadtest.arguments import KEY_VARIABLE
 from modelport.loadtest.client import Plan, drive
 from modelport.loadtest.errors import LoadtestError, UsageError
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             _write_json(Path(args.json), build_json(setup, tally))
         return 1 if tally.failed and not args.allow_failures else 0
-    except LoadtestError as error:
+    except ModelportError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"modelport loadtest: {error}", markup=False)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:  # before the load has begun; afterwards it ends the load and prints the tables
@@ -80,16 +81,18 @@ def _wanted(args: argparse.Namespace) -> Wanted:
         method=args.method,
         headers=dict(args.header),
         key=args.key or os.environ.get(KEY_VARIABLE, "").strip(),
-        body=_read_body(args.body),
+        body=_read("--body", args.body),
+        file=_read("--file", args.file),
+        file_name=args.file or "",
         rows=args.batch,
         timeout=args.timeout,
     )
 
 
-def _read_body(name: str | None) -> bytes | None:
+def _read(option: str, name: str | None) -> bytes | None:
     if name is None:
         return None
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise UsageError(f"--body {name} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{option} {name} cannot be read: {error.strerror}") from error

@@ -11,9 +11,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from modelport.loadtest.addresses import shown
 from modelport.loadtest.client import Request
 from modelport.loadtest.tally import Tally
-from modelport.loadtest.target import shown
 
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from yarl import URL
 
-from modelport.loadtest.apis import APIS, Api
+from modelport.discovery import NoDocument, Operation, choose, declare, fetch_operations, fill
+from modelport.loadtest.addresses import Address, parse_address, parse_url, place_model, shown
+from modelport.loadtest.apis import APIS, DEFAULT
 from modelport.loadtest.client import Request, exchange, open_session
 from modelport.loadtest.errors import LoadtestError, UsageError
 from modelport.loadtest.tally import failed_exchange, words_of
@@ -32,33 +33,32 @@ class Wanted:
     headers: Mapping[str, str] | None = None
     key: str | None = None
     body: bytes | None = None
+    file: bytes | None = None
+    """To be sent in place of the file in the model's example."""
+    file_name: str = ""
+    """Its ending is its type, in formats where the caller declares one."""
     rows: int | None = None
     timeout: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """What is called: any URL, or a model in a format that we can word requests in."""
-
-    url: URL
-    api: Api | None = None
-    metadata: URL | None = None
-
-
 async def resolve(wanted: Wanted) -> Request:
-    """Return the request to send, made from the model's metadata where the command line brings no body."""
-    address = parse_address(wanted)
+    """Return the request to send, with a body made for the model where the command line brings none.
+
+    Raises:
+        LoadtestError: the command line cannot be meant so, or the server does not describe the model.
+        DiscoveryError: the gateway has no such model or API, or nobody answers.
+    """
+    if wanted.rows is not None and wanted.body is not None:
+        raise UsageError("--batch needs a request that is made here, without --body")
     headers = build_headers(wanted)
+    way = await find_way(wanted)
     body = wanted.body
-    if body is None and address.api and address.metadata and wanted.method in (None, "POST"):
-        ask = Request("GET", str(address.metadata), headers, timeout=wanted.timeout)
-        body = address.api.body(await _fetch_json(ask), wanted.rows or 1)
-    elif wanted.rows is not None:
-        raise UsageError("--batch needs a request that is made here: a model's name or predict address, and no --body")
+    if body is None:
+        body = _fill(way, wanted) if isinstance(way, Operation) else await _make(way, wanted, headers)
     if body is not None:
         headers = {"Content-Type": "application/json"} | headers
     method = wanted.method or ("GET" if body is None else "POST")
-    return Request(method, str(address.url), headers, body or b"", wanted.timeout)
+    return Request(method, str(way.url), headers, body or b"", wanted.timeout)
 
 
 async def check(request: Request) -> None:
@@ -68,32 +68,52 @@ async def check(request: Request) -> None:
         raise LoadtestError(_unauthorized(request, body))
 
 
-def parse_address(wanted: Wanted) -> Address:
-    """Tell a model's name from a URL, and a URL that predicts from any other."""
-    if "://" not in wanted.target:
-        if not _MODEL.fullmatch(wanted.target):
-            raise UsageError(f"{wanted.target!r} is neither a model's name nor a URL; a URL begins with http://")
-        base = parse_url(wanted.base)
-        return _address(base, base.raw_path.rstrip("/"), APIS[wanted.api or "tensorflow-serving"], wanted.target)
-    if wanted.api:
-        raise UsageError("--api goes with a model's name; a URL says itself what is called")
-    url = parse_url(wanted.target)
-    for api in APIS.values():
-        if found := api.match(url.raw_path):
-            return _address(url, found[0], api, found[1])
-    return Address(url)
+async def find_way(wanted: Wanted) -> Operation | Address:
+    """Tell how the target is called: an address, or what a gateway shows of a model in a format of its own."""
+    if "://" in wanted.target:
+        if wanted.api or wanted.file is not None:
+            raise UsageError("--api and --file go with a model's name; a URL says itself what is called")
+        return parse_address(wanted.target)
+    if not _MODEL.fullmatch(wanted.target):
+        raise UsageError(f"{wanted.target!r} is neither a model's name nor a URL; a URL begins with http://")
+    base, api = parse_url(wanted.base), APIS.get(wanted.api or "")
+    if api is None or wanted.file is not None:
+        operation = await _shown_operation(wanted)
+        if operation and (operation.api not in APIS or wanted.file is not None):
+            return operation
+        api = APIS[operation.api if operation else DEFAULT]
+    return place_model(base, base.raw_path.rstrip("/"), api, wanted.target)
 
 
-def parse_url(text: str) -> URL:
-    """Read an absolute http or https URL."""
+async def _shown_operation(wanted: Wanted) -> Operation | None:
+    """Return what the gateway shows of the model; None from a server of another kind, whose formats we can guess."""
     try:
-        url = URL(text)
-        (url.host or "").encode("idna")  # what resolving it will do
-    except ValueError as error:  # a UnicodeError is one
-        raise UsageError(f"{text!r} is not a URL: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError(f"{text!r} is not an http:// or https:// URL with a host")
-    return url.with_fragment(None)
+        operations = await fetch_operations(wanted.base, wanted.timeout)
+    except NoDocument:
+        if wanted.api or wanted.file is not None:
+            raise
+        return None
+    if wanted.file is not None and wanted.api is None:
+        operations = tuple(each for each in operations if each.model == wanted.target and each.file) or operations
+    return choose(operations, wanted.target, wanted.api)
+
+
+def _fill(operation: Operation, wanted: Wanted) -> bytes:
+    """Return the gateway's example as a body, with the file that was given in it."""
+    if wanted.rows is not None:
+        raise UsageError(f"--batch goes with {' and '.join(APIS)}; {operation.api} has no rows to multiply")
+    example = fill(declare(operation, wanted.file_name), wanted.file)
+    return json.dumps(example, separators=(",", ":")).encode()
+
+
+async def _make(address: Address, wanted: Wanted, headers: Mapping[str, str]) -> bytes | None:
+    """Return a body made from the model's metadata; None for an address of which nothing is known."""
+    if address.api and address.metadata and wanted.method in (None, "POST"):
+        ask = Request("GET", str(address.metadata), headers, timeout=wanted.timeout)
+        return address.api.body(await _fetch_json(ask), wanted.rows or 1)
+    if wanted.rows is not None:
+        raise UsageError("--batch needs a request that is made here: for a model's name or predict address")
+    return None
 
 
 def build_headers(wanted: Wanted) -> dict[str, str]:
@@ -104,17 +124,6 @@ def build_headers(wanted: Wanted) -> dict[str, str]:
             raise UsageError("the key holds a character that no header can carry; expected printable ASCII")
         headers["Authorization"] = f"Bearer {wanted.key}"
     return headers | {name.title(): value for name, value in (wanted.headers or {}).items()}
-
-
-def shown(url: str) -> str:
-    """Return a URL as it may be printed: user, password and query can hold secrets."""
-    return str(URL(url).with_user(None).with_query(None))
-
-
-def _address(base: URL, prefix: str, api: Api, model: str) -> Address:
-    """Place a model's two addresses below the server's path `prefix`."""
-    call, metadata = (prefix + path.format(model=model) for path in (api.call, api.metadata))
-    return Address(base.with_path(call, encoded=True, keep_query=True), api, base.with_path(metadata, encoded=True))
 
 
 async def _fetch_json(request: Request) -> Any:

@@ -27,6 +27,25 @@ V1_METADATA = {
     },
 }
 V2_METADATA = {"name": "half", "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1]}], "outputs": []}
+PICTURE = {"image_type": "base64", "data": "AAAA"}
+DOCUMENT = {
+    "paths": {
+        path: {
+            "post": {
+                "tags": [model],
+                "x-modelport-api": api,
+                "requestBody": {"content": {"application/json": {"example": example}}},
+                **({"x-modelport-file": {"pointer": "/data", "mediaType": "image/png"}} if api == "nexus" else {}),
+            }
+        }
+        for path, model, api, example in (
+            ("/v1/models/half:predict", "half", "tensorflow-serving", {"instances": [0]}),
+            ("/half/predict", "half", "nexus", PICTURE),
+            ("/cups/predict", "cups", "nexus", PICTURE),
+        )
+    }
+}
+"""As a gateway describes itself."""
 
 
 @dataclass
@@ -38,6 +57,12 @@ class Scripted:
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     key: str | None = None
+    document: object = None
+    """At /openapi.json; 404 where there is none, as with other model servers."""
+
+    def become_a_gateway(self) -> None:
+        """Describe itself from now on."""
+        self.document = DOCUMENT
 
     def app(self) -> web.Application:
         """Give the answers that the tests know."""
@@ -52,6 +77,8 @@ class Scripted:
         app.router.add_get("/v2/models/half", self._v2)
         app.router.add_post("/v2/models/half/infer", self._ok)
         app.router.add_get("/v2/models/page", self._page)
+        app.router.add_get("/openapi.json", self._openapi)
+        app.router.add_post("/cups/predict", self._ok)
         return app
 
     @web.middleware
@@ -59,7 +86,11 @@ class Scripted:
         self.seen[request.path] += 1
         self.headers.append(dict(request.headers))
         self.bodies.append(await request.read())
-        if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
+        if (
+            request.path != "/openapi.json"
+            and self.key
+            and request.headers.get("Authorization") != f"Bearer {self.key}"
+        ):
             return web.json_response({"error": "no key, or a wrong one"}, status=401)
         return await handler(request)
 
@@ -86,6 +117,9 @@ class Scripted:
         request.transport.abort()
         return web.Response()
 
+    async def _openapi(self, request: web.Request) -> web.Response:
+        return web.json_response(self.document) if self.document else web.Response(status=404)
+
     async def _v1(self, request: web.Request) -> web.Response:
         return web.json_response(V1_METADATA)
 
@@ -105,6 +139,13 @@ async def server() -> AsyncIterator[Scripted]:
     """The server in the test's loop."""
     async with _running(Scripted()) as scripted:
         yield scripted
+
+
+@pytest.fixture
+async def gateway(server: Scripted) -> Scripted:
+    """The server, as a gateway that describes itself."""
+    server.become_a_gateway()
+    return server
 
 
 @pytest.fixture

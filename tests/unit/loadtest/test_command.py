@@ -37,6 +37,13 @@ def test_the_table_has_the_documents_rows_with_exact_counts(threaded_server, cap
     assert threaded_server.seen["/v1/models/half:predict"] == 40 + 1  # one first, outside the figures
 
 
+def test_a_picture_of_ones_own_is_sent(threaded_server, tmp_path):
+    threaded_server.become_a_gateway()
+    (tmp_path / "cup.jpg").write_bytes(b"\xff\xd8")
+    assert run(parse("cups", "--url", threaded_server.base, "-n", 3, "--file", tmp_path / "cup.jpg")) == 0
+    assert set(threaded_server.bodies[1:]) == {b'{"image_type":"base64","data":"/9g="}'}
+
+
 def test_failures_are_listed_and_make_the_exit_code_1(threaded_server, capsys):
     words = (f"{threaded_server.base}/every-third-fails", "-n", 29)
     assert run(parse(*words)) == 1
@@ -66,7 +73,7 @@ def test_an_unreachable_server_is_one_sentence_and_exit_code_1(closed_base, caps
     assert run(parse("half", "--url", closed_base)) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith(f"modelport loadtest: {closed_base}/v1/models/half/metadata does not answer: ")
+    assert printed.err.startswith(f"modelport loadtest: {closed_base}/openapi.json does not answer: ")
     assert printed.err.count("\n") == 1
 
 
@@ -76,6 +83,7 @@ def test_an_unreachable_server_is_one_sentence_and_exit_code_1(closed_base, caps
         (["half", "-c", 2, "--processes", 3], "--processes 3 is more than --concurrency 2"),
         (["half", "--json", "/no/such/folder/x.json"], "--json /no/such/folder/x.json: there is no such folder"),
         (["half", "--body", "/no/such/file"], "--body /no/such/file cannot be read: No such file or directory"),
+        (["half", "--file", "/no/such/file"], "--file /no/such/file cannot be read: No such file or directory"),
         (["h:1/[x]"], "'h:1/[x]' is neither a model's name nor a URL"),
     ],
 )
@@ -94,6 +102,7 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(words, message, capsys):
         (["half", "--method", "A B"], "expected an HTTP method such as PUT, got 'A B'"),
         (["half", "-n", "1", "-d", "1s"], "not allowed with"),
         (["half", "--api", "grpc"], "invalid choice"),
+        (["half", "--body", "a", "--file", "b"], "not allowed with"),
         ([], "required: URL|MODEL"),
     ],
 )
