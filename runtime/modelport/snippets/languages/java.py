@@ -79,7 +79,7 @@ def text_block(text: str) -> str:
         blocks.append(text[:LONGEST])
         text = text[LONGEST:]
     written = [f'"""\n{_escaped(block)}"""' for block in blocks]
-    return written[0] if len(written) == 1 else "String.join(\n" + ",\n".join(['""', *written]) + ")"
+    return written[0] if len(written) == 1 else ",\n".join(('String.join(""', *written)) + ")"
 
 
 def _escaped(block: str) -> str:

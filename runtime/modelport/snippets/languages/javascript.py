@@ -23,7 +23,7 @@ _PROGRAM = """\
 «import»
 const url = «url»;
 
-// This function works in browsers too; there the key and a file come from elsewhere.
+// This function works in browsers too.
 async function ask(«arguments») {
   const headers = { "Content-Type": "application/json"«key» };
   const body = «body»;

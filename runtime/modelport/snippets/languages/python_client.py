@@ -131,6 +131,22 @@ def _nexus(body: Any, path: str | None) -> str:
     return ", ".join(filter(None, (image, _keywords({"routines": body["routines"]} if "routines" in body else {}))))
 
 
+def _prediction_one(body: Any, path: str | None) -> str:
+    inputs = {each["name"]: each["data"] for each in body["inputs"]}
+    wishes = {_WISHES[name]: value for name, value in inputs.items() if name != "pr"}
+    wishes |= {name: not wishes[name] for name in ("probabilities", "row_numbers") if name in wishes}
+    return ", ".join(filter(None, (_file(inputs["pr"], path), _keywords(wishes))))
+
+
+_WISHES: Mapping[str, str] = {
+    "ar": "reasons",
+    "ad": "inputs",
+    "nc": "probabilities",
+    "nr": "row_numbers",
+    "pc": "heading",
+}
+"""Arguments of PredictionOne by the document's words; `nc` and `nr` leave something out."""
+
 _IMAGES: Mapping[str, Callable[[Any, str | None], str]] = {
     "base64": lambda data, path: _file(data, path),
     "array": lambda data, path: f"np.array({_literal(data)}, np.uint8)",
@@ -157,6 +173,7 @@ _FORMATS: Mapping[str, _Format] = {
     "nnc": _Format("Nnc", _nnc, "{name: layer.data for name, layer in answer.outputs.items()}"),
     "azureml": _Format("AzureMl", _azureml, "answer.scores"),
     "nexus": _Format("Nexus", _nexus, "answer.answer"),
+    "prediction-one": _Format("PredictionOne", _prediction_one, "answer.rows"),
 }
 
 LANGUAGE = Language(
