@@ -6,7 +6,7 @@ with the field of the manifest to change.
 
 from __future__ import annotations
 
-from modelport.repository.checks import meaning, running, tensors
+from modelport.repository.checks import meaning, running, tables, tensors
 from modelport.repository.checks.problem import Check, Problem
 from modelport.repository.errors import InvalidModel
 from modelport.repository.inspect import Inspected
@@ -28,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     meaning.labels_fit,
     meaning.signatures_fit,
     meaning.detection_fits,
+    tables.columns_fit,
 )
 
 

@@ -15,6 +15,7 @@ from modelport.repository.lint import lint
 PICTURES = "(float[n, 3, 32, 16] image) => (float[n, 4] scores) { f = Flatten(image) scores = Cast<to: int = 1>(f) }"
 TEXT = "(string[n] t) => (string[n] u) { u = Identity(t) }"
 TWO = "(float[n] x) => (float[n] y, float[n, 3] z) { y = Add(x, x) z = Cast<to: int = 1>(x) }"
+ROWS = "(float[n, 3] x) => (float[n, 3] y) { y = Relu(x) }"
 FIXED = "(float[1, 3] x) => (float[1, 3] y) { y = Relu(x) }"
 BF16 = "(bfloat16[n] x) => (bfloat16[n] y) { y = Add(x, x) }"
 
@@ -125,6 +126,36 @@ def problems(resource: Any, path: Path, triton: Capabilities = WHEEL) -> list[st
             ["spec.io.detection.outputs.boxes: the model has no output 'b'; it has y, z"],
         ),
         (
+            ROWS,
+            {"io": {"task": "TabularRegression", "tabular": {"columns": ["a", "b", "c"]}}},
+            [],
+        ),
+        (
+            ROWS,
+            {"io": {"task": "TabularRegression", "tabular": {"columns": ["a", "b"]}}},
+            ["spec.io.tabular.columns: 2 columns, but the model's input is 'x FP32 [-1, 3]'"],
+        ),
+        (
+            ROWS,
+            {"io": {"task": "TabularRegression"}},
+            ["spec.io.tabular: missing, and the model's input 'x FP32 [-1, 3]' takes more than one column; name them"],
+        ),
+        (
+            ROWS,
+            {"io": {"task": "TabularRegression"}, "apis": ["tensorflow-serving"]},
+            [],
+        ),
+        (
+            "(float[n] a, float[n] b) => (float[n] y) { y = Add(a, b) }",
+            {"io": {"task": "TabularRegression", "tabular": {"columns": ["a", "b"]}}},
+            ["spec.io.tabular: its columns make one input; the model has a, b"],
+        ),
+        (
+            None,
+            {"io": {"task": "TabularRegression"}},
+            [],
+        ),
+        (
             FIXED,
             {"model": {"config": {"maxBatchSize": 8}}},
             [
@@ -197,6 +228,12 @@ def problems(resource: Any, path: Path, triton: Capabilities = WHEEL) -> list[st
         "scores without classes",
         "a picture as a feature, a default without a feature",
         "a detection's output that the model does not have",
+        "as many columns as the wide input takes",
+        "columns for a wide input of another size",
+        "a wide input without its columns",
+        "a wide input that no table is sent to",
+        "columns for several inputs",
+        "an input that is a column",
         "batches for a model with a fixed batch",
         "dynamic batching for a model with a fixed batch",
         "a preferred batch beyond the largest",
