@@ -19,7 +19,11 @@ from modelport.api.parse import parse_manifest
 LIVE_FIELDS: Final[Sequence[str]] = (
     "access",
     "apis",
-    "limits",
+    "limits.bodyBytes",
+    "limits.depth",
+    "limits.pixels",
+    "limits.queueLength",
+    "limits.tensorElements",
     "evaluation.threshold",
     "execution.autoscaling",
     "execution.instances",
@@ -63,7 +67,7 @@ def split(resource: PublishedModel) -> tuple[Spec, Spec]:
             for parent in parents:
                 target = target.setdefault(parent, {})
             target[name] = source.pop(name)
-    return fixed, live
+    return _without_empty(fixed), live
 
 
 def join(resource: PublishedModel, live: Mapping[str, Any]) -> PublishedModel:
@@ -75,6 +79,12 @@ def join(resource: PublishedModel, live: Mapping[str, Any]) -> PublishedModel:
     fixed, _ = split(resource)
     manifest = resource.to_manifest() | {"spec": _merge(fixed, live)}
     return parse_manifest(manifest, where=resource.metadata.name)
+
+
+def _without_empty(spec: Spec) -> Spec:
+    """Drop blocks of which nothing is left, so that a live field leaves no trace in the fixed half."""
+    kept = {name: _without_empty(value) if isinstance(value, dict) else value for name, value in spec.items()}
+    return {name: value for name, value in kept.items() if value != {}}
 
 
 def _merge(fixed: Mapping[str, Any], live: Mapping[str, Any]) -> Spec:

@@ -55,6 +55,9 @@ class ModelStatus(Frozen):
     """Names for versions."""
     serving: Annotated[tuple[_Short, ...], Field(max_length=1024), ListSet()] = ()
     """Versions that answer."""
+    config: _Short | None = None
+    """Digest of the settings for which version and digest were found; later Pods with the same settings take the same
+    files."""
 
 
 class ScheduleStatus(Frozen):
@@ -84,6 +87,8 @@ class Images(Frozen):
     """Image of fetch and gateway."""
     triton: _Long | None = None
     """Image of Triton."""
+    upgrade: _Short | None = None
+    """Value of the annotation modelport.io/upgrade for which they were chosen."""
 
 
 class Status(Frozen):

@@ -1,0 +1,103 @@
+"""The working process: what the watches see goes into the store, and the queue's keys through the reconciler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from time import perf_counter
+
+from modelport_operator.api_server import ApiError
+from modelport_operator.cluster import Cluster
+from modelport_operator.config import Config
+from modelport_operator.metrics import Metrics
+from modelport_operator.reconcile import Reconciler
+from modelport_operator.resources import PUBLISHED_MODEL, WATCHED, Kind, Manifest
+from modelport_operator.store import Key, Store
+from modelport_operator.work_queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+
+class Controller:
+    """Reconciles every resource that is seen, with `config.workers` at a time."""
+
+    def __init__(self, cluster: Cluster, config: Config, metrics: Metrics) -> None:
+        self.cluster = cluster
+        self.config = config
+        self.metrics = metrics
+        self.store: Store = cluster.store
+        self.queue: WorkQueue[Key] = WorkQueue()
+        self.reconciler = Reconciler(cluster, config)
+        self.synced = asyncio.Event()
+        """Set once everything that stands in the cluster is known: before, a child could seem to be missing."""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """List what there is, then begin to work."""
+        await self.resync()
+        self._tasks = [asyncio.create_task(self._work()) for _ in range(self.config.workers)]
+        self._tasks.append(asyncio.create_task(self._resync_for_ever()))
+
+    async def stop(self) -> None:
+        """End, in the middle of a reconciliation too: the next one finds the same state to go on from."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def seen(self, kind: Kind, event: str | None, obj: Manifest) -> None:
+        """Take what a watch tells; `event` is None for what stood there when the watch began."""
+        if event == "DELETED":
+            key = self.store.drop(kind, obj)
+            if key is not None and kind is PUBLISHED_MODEL:
+                self.queue.forget(key)
+                return
+        else:
+            key = self.store.put(kind, obj)
+        if key is not None and self.store.resource(key) is not None:
+            self.queue.add(key)
+        self.metrics.waiting(len(self.queue))
+
+    async def resync(self) -> None:
+        """List everything, and wake every resource: a watch that broke may have missed something."""
+        self.reconciler.optional = await self.cluster.optional_kinds()
+        for kind in (*(each for each in WATCHED if not each.optional), *self.reconciler.optional, PUBLISHED_MODEL):
+            self.store.replace(kind, await self.cluster.list_all(kind, self.config.namespaces))
+        self.cluster.forget_secrets()
+        states: Counter[str] = Counter()
+        for key, resource in self.store.resources():
+            self.queue.add(key)
+            states[resource.get("status", {}).get("state", "Pending")] += 1
+        self.metrics.states(states)
+        self.synced.set()
+
+    async def _resync_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.resync_seconds)
+            try:
+                await self.resync()
+            except ApiError as error:
+                log.warning("the resync failed, and is tried again later: %s", error)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.take()
+            self.metrics.waiting(len(self.queue))
+            began = perf_counter()
+            result, again = "done", None
+            try:
+                again = await self.reconciler.reconcile(key)
+                self.queue.done(key)
+            except ApiError as error:
+                result = "waiting" if not error.refused else "refused"
+                log.warning("%s: %s", key, error, extra={"model": str(key)})
+                self.queue.done(key, failed=True, retry_after=error.retry_after)
+            except Exception:
+                result = "failed"
+                log.exception("%s: a reconciliation failed", key, extra={"model": str(key)})
+                self.queue.done(key, failed=True)
+            self.metrics.reconciled(result, perf_counter() - began)
+            if again is not None:
+                with contextlib.suppress(RuntimeError):
+                    self.queue.add_later(key, again)

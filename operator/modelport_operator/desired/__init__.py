@@ -1,0 +1,36 @@
+"""What a resource becomes: one pure builder for each child, in one table that says when there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from modelport_operator.desired.base import Context
+from modelport_operator.desired.config_maps import build_config, build_live
+from modelport_operator.desired.deployment import build_deployment
+from modelport_operator.desired.disruption_budget import build_disruption_budget
+from modelport_operator.desired.key_digests import build_key_digests, has_keys
+from modelport_operator.desired.service import build_service
+from modelport_operator.resources import Manifest
+
+Builder = Callable[[Context], Manifest]
+Condition = Callable[[Context], bool]
+
+
+def always(context: Context) -> bool:
+    """For every resource."""
+    return True
+
+
+BUILDERS: tuple[tuple[Builder, Condition], ...] = (
+    (build_config, always),
+    (build_live, always),
+    (build_key_digests, has_keys),
+    (build_service, always),
+    (build_disruption_budget, always),
+    (build_deployment, always),
+)
+
+
+def build_children(context: Context) -> list[Manifest]:
+    """Return every manifest that a resource calls for now."""
+    return [build(context) for build, wanted in BUILDERS if wanted(context)]

@@ -1,0 +1,286 @@
+"""The Pod: one instance of a model.
+
+    fetch (init) ──► /models ──► triton (native sidecar) ◄── gRPC, loopback ── gateway ◄── the Service
+            └──────► /serving/models ────────────────────────────────────────────┘
+
+Triton listens on loopback alone, since it knows no keys. Kubernetes starts the containers in this order, each when the
+one before is up, and ends them the other way round: the gateway finishes what it has, then Triton goes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelport.api.execution import Gpu
+from modelport.api.names import GATEWAY_PORT, METRICS_PORT, TRITON_GRPC_PORT
+from modelport_operator.desired.base import Context
+from modelport_operator.desired.config_maps import config_digest
+from modelport_operator.names import VERSION_TAG, config_name, key_digests_name, labels, live_name, selector
+from modelport_operator.paths import CONFIG, MODELS, PINS, SECRETS, SERVING, SHARED_MEMORY, TEMPORARY
+from modelport_operator.resources import Manifest
+
+USER = 1000
+"""Of every container; Triton's own image has a home for it."""
+TRITON_METRICS_PORT = 8002
+DRAIN_SECONDS = 5
+"""Between the decision to end and the gateway's end: until then some node may still send requests."""
+GRACE_SECONDS = 15
+"""For what is left after the longest request."""
+SHARED_MEMORY_SIZE = "256Mi"
+"""Of /dev/shm by default: a megabyte for each copy of a model and what its tensors take, twice, since a Triton that is
+killed leaves its part behind."""
+GPU_TAINT = "nvidia.com/gpu"
+
+FETCH_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "2Gi"}}
+GATEWAY_RESOURCES = {"requests": {"cpu": "250m", "memory": "192Mi"}, "limits": {"memory": "2Gi"}}
+"""Requests are what an idle model takes; the limit of the gateway is some bodies of the largest allowed size."""
+
+RESTRICTED: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+
+
+def build_pod_template(context: Context) -> Manifest:
+    """Return the Deployment's `spec.template`."""
+    pod = context.model.spec.execution.pod
+    annotations = dict(pod.annotations)
+    if context.model.spec.version_tag:
+        annotations[VERSION_TAG] = context.model.spec.version_tag
+    metadata: Manifest = {"labels": {**pod.labels, **labels(context.name, "instance")}}
+    if annotations:
+        metadata["annotations"] = annotations
+    return {"metadata": metadata, "spec": _build_spec(context)}
+
+
+def _build_spec(context: Context) -> Manifest:
+    pod = context.model.spec.execution.pod
+    spec: Manifest = {
+        "initContainers": [_build_fetch(context), _build_triton(context)],
+        "containers": [_build_gateway(context)],
+        "volumes": _build_volumes(context),
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": DRAIN_SECONDS + context.model.spec.limits.timeout_seconds + GRACE_SECONDS,
+        "tolerations": _build_tolerations(context),
+        "nodeSelector": _build_node_selector(context),
+        "topologySpreadConstraints": [
+            {"labelSelector": {"matchLabels": dict(selector(context.name))}, **each}
+            for each in pod.topology_spread_constraints
+        ],
+        "affinity": pod.affinity,
+        "priorityClassName": pod.priority_class_name,
+        "runtimeClassName": pod.runtime_class_name,
+        "schedulerName": pod.scheduler_name,
+        "serviceAccountName": pod.service_account_name,
+        "imagePullSecrets": [
+            {"name": name}
+            for name in dict.fromkeys(
+                (*context.config.image_pull_secrets, *(each.name for each in pod.image_pull_secrets))
+            )
+        ],
+    }
+    return {name: value for name, value in spec.items() if value not in (None, [], {})}
+
+
+def _build_fetch(context: Context) -> Manifest:
+    return {
+        "name": "fetch",
+        "image": context.runtime_image,
+        "imagePullPolicy": context.config.image_pull_policy,
+        "command": ["modelport", "fetch"],
+        "args": [
+            f"--resource={CONFIG}/resource.json",
+            f"--pins={PINS}/pins.json",
+            f"--repository={MODELS}",
+            f"--serving={SERVING}",
+            f"--secrets={SECRETS}",
+        ],
+        "env": [{"name": "HOME", "value": TEMPORARY}],
+        "resources": FETCH_RESOURCES,
+        "securityContext": RESTRICTED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [
+            _mount("config", CONFIG, read_only=True),
+            _mount("live", PINS, read_only=True),
+            _mount("models", MODELS),
+            _mount("serving", SERVING),
+            _mount("fetch-tmp", TEMPORARY),
+            *_secret_mounts(context),
+        ],
+    }
+
+
+def _build_triton(context: Context) -> Manifest:
+    execution = context.model.spec.execution
+    pod_env = [each.to_manifest() for each in execution.pod.env]
+    return {
+        "name": "triton",
+        "image": context.triton_image,
+        "imagePullPolicy": context.config.image_pull_policy,
+        "restartPolicy": "Always",
+        "command": ["tritonserver"],
+        "args": [
+            f"--model-repository={MODELS}",
+            # A version that cannot be loaded must not take the others down; the gateway says which it is.
+            "--exit-on-error=false",
+            "--strict-readiness=false",
+            "--allow-http=false",
+            "--grpc-address=127.0.0.1",
+            f"--grpc-port={TRITON_GRPC_PORT}",
+            "--metrics-address=127.0.0.1",
+            f"--metrics-port={TRITON_METRICS_PORT}",
+        ],
+        "env": [{"name": "HOME", "value": TEMPORARY}, *pod_env],
+        "resources": _triton_resources(context),
+        "securityContext": RESTRICTED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        # Triton opens its port when the models are loaded, which may take long; bash is in each of its images.
+        "startupProbe": {
+            "exec": {"command": ["bash", "-c", f"</dev/tcp/127.0.0.1/{TRITON_GRPC_PORT}"]},
+            "periodSeconds": 1,
+            "timeoutSeconds": 5,
+            "failureThreshold": 3600,
+        },
+        # Triton calls itself alive with a dead backend inside; the gateway asks the model.
+        "livenessProbe": {
+            "httpGet": {"path": "/livez/triton", "port": METRICS_PORT, "scheme": "HTTP"},
+            "initialDelaySeconds": 10,
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+            "failureThreshold": 3,
+        },
+        "volumeMounts": [
+            _mount("models", MODELS, read_only=True),
+            _mount("shared-memory", SHARED_MEMORY),
+            _mount("triton-tmp", TEMPORARY),
+        ],
+    }
+
+
+def _build_gateway(context: Context) -> Manifest:
+    return {
+        "name": "gateway",
+        "image": context.runtime_image,
+        "imagePullPolicy": context.config.image_pull_policy,
+        "command": ["python", "-m", "modelport.gateway"],
+        "args": [
+            f"--config={SERVING}",
+            f"--triton=127.0.0.1:{TRITON_GRPC_PORT}",
+            f"--triton-metrics=http://127.0.0.1:{TRITON_METRICS_PORT}/metrics",
+            f"--secrets={SECRETS}",
+            "--log-format=json",
+        ],
+        "env": [{"name": "HOME", "value": TEMPORARY}],
+        "ports": [
+            {"name": "http", "containerPort": GATEWAY_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "resources": GATEWAY_RESOURCES,
+        "securityContext": RESTRICTED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", str(DRAIN_SECONDS)]}}},
+        "readinessProbe": {
+            "httpGet": {"path": "/readyz", "port": METRICS_PORT, "scheme": "HTTP"},
+            "periodSeconds": 2,
+            "timeoutSeconds": 5,
+            "failureThreshold": 2,
+        },
+        "livenessProbe": {
+            "httpGet": {"path": "/healthz", "port": METRICS_PORT, "scheme": "HTTP"},
+            "initialDelaySeconds": 10,
+            "periodSeconds": 10,
+            "timeoutSeconds": 5,
+            "failureThreshold": 3,
+        },
+        "volumeMounts": [
+            _mount("serving", SERVING, read_only=True),
+            _mount("live", f"{SERVING}/live", read_only=True),
+            *([_mount("keys", f"{SERVING}/keys", read_only=True)] if context.key_digests is not None else []),
+            _mount("gateway-tmp", TEMPORARY),
+            *_secret_mounts(context),
+        ],
+    }
+
+
+def _triton_resources(context: Context) -> Manifest:
+    execution = context.model.spec.execution
+    requests, limits = dict(execution.resources.requests), dict(execution.resources.limits)
+    if execution.device == "GPU":
+        gpu = execution.gpu or Gpu()
+        limits[gpu.resource_name] = str(gpu.count)
+    return {name: value for name, value in (("requests", requests), ("limits", limits)) if value}
+
+
+def _build_tolerations(context: Context) -> list[Any]:
+    execution = context.model.spec.execution
+    ours = [{"key": GPU_TAINT, "operator": "Exists", "effect": "NoSchedule"}] if execution.device == "GPU" else []
+    return [*ours, *(each.to_manifest() for each in execution.pod.tolerations)]
+
+
+def _build_node_selector(context: Context) -> dict[str, str]:
+    execution = context.model.spec.execution
+    product = {"nvidia.com/gpu.product": execution.gpu.product} if execution.gpu and execution.gpu.product else {}
+    return {**product, **execution.pod.node_selector}
+
+
+def _build_volumes(context: Context) -> list[Manifest]:
+    name = context.name
+    shared = context.model.spec.execution.pod.shared_memory or SHARED_MEMORY_SIZE
+    keys: list[Manifest] = (
+        [{"name": "keys", "secret": {"secretName": key_digests_name(name), "items": [_as_json("digests.json", name)]}}]
+        if context.key_digests is not None
+        else []
+    )
+    return [
+        {"name": "config", "configMap": {"name": config_name(name, config_digest(context))}},
+        {
+            "name": "live",
+            "configMap": {
+                "name": live_name(name),
+                "items": [_as_json("live.json", name), {"key": "pins.json", "path": "pins.json"}],
+            },
+        },
+        *keys,
+        *({"name": _volume_of(secret), "secret": {"secretName": secret}} for secret in _secrets_of(context)),
+        {"name": "models", "emptyDir": {}},
+        {"name": "serving", "emptyDir": {}},
+        {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": shared}},
+        {"name": "fetch-tmp", "emptyDir": {}},
+        {"name": "triton-tmp", "emptyDir": {}},
+        {"name": "gateway-tmp", "emptyDir": {}},
+    ]
+
+
+def _as_json(key: str, name: str) -> Manifest:
+    """Return the mount of an entry under the name by which the gateway looks for a model's file."""
+    return {"key": key, "path": f"{name}.json"}
+
+
+def _secrets_of(context: Context) -> list[str]:
+    """Return the Secrets that the resource names for addresses outside: its source and its sink."""
+    spec = context.model.spec
+    sink = spec.evaluation.sink if spec.evaluation else None
+    named = (spec.model.source.secret_ref, sink.secret_ref if sink else None)
+    return list(dict.fromkeys(each.name for each in named if each is not None))
+
+
+def _secret_mounts(context: Context) -> list[Manifest]:
+    return [_mount(_volume_of(name), f"{SECRETS}/{name}", read_only=True) for name in _secrets_of(context)]
+
+
+def _volume_of(secret: str) -> str:
+    """Return a volume's name for a Secret, whose own may be longer and have dots."""
+    return f"secret-{secret.replace('.', '-')[:50].strip('-')}"
+
+
+def _mount(volume: str, path: str, *, read_only: bool = False) -> Manifest:
+    return {"name": volume, "mountPath": path, **({"readOnly": True} if read_only else {})}

@@ -1,0 +1,65 @@
+"""All of kopf: its watches fill the store and wake the queue; everything else is plain asyncio.
+
+Only `on.event`, `on.startup` and `on.cleanup` are used. kopf's other handlers put a finalizer or annotations of their
+own on the resource, and a finalizer would make a deletion wait for an operator that may be gone.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import kopf
+
+from modelport_operator.controller import Controller
+from modelport_operator.names import OURS
+from modelport_operator.resources import PUBLISHED_MODEL, WATCHED, Kind
+
+
+def build_registry(controller: Controller) -> kopf.OperatorRegistry:
+    """Return kopf's handlers around one controller."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def log_in(**parts: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**parts) or kopf.login_with_kubeconfig(**parts)
+
+    @kopf.on.startup(registry=registry)
+    async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
+        configure(settings)
+        await controller.start()
+
+    @kopf.on.cleanup(registry=registry)
+    async def stop(**_: Any) -> None:
+        await controller.stop()
+
+    for kind in (PUBLISHED_MODEL, *WATCHED):
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_follower(controller, kind))
+    return registry
+
+
+def configure(settings: kopf.OperatorSettings) -> None:
+    """Set what differs from kopf's defaults, and why."""
+    # Events are ours to word; kopf would make one of each log line.
+    settings.posting.enabled = False
+    # One line for each event that a handler has seen tells nobody anything.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    # A Lease of our own decides who works; peering would pause equals.
+    settings.peering.standalone = True
+    # A dead connection is noticed by the missing bookmarks; the server ends a watch after minutes anyway.
+    settings.watching.server_timeout = 300
+    settings.watching.connect_timeout = 10
+    settings.networking.connect_timeout = 10
+    settings.networking.request_timeout = 60
+    settings.queueing.idle_timeout = 1.0
+    for kind in WATCHED:
+        # The server sends our children only, whatever else lives in the cluster.
+        settings.watching.label_selectors[kind.group, kind.version, kind.plural] = OURS
+
+
+def _follower(controller: Controller, kind: Kind) -> Any:
+    async def follow(event: Any, **_: Any) -> None:
+        controller.seen(kind, event["type"], event["object"])
+
+    follow.__name__ = f"follow_{kind.plural}"
+    return follow

@@ -1,0 +1,157 @@
+"""One resource, brought to what its spec says. The same for a new one, a changed one and one that is just looked at.
+
+    resource ─► parse ─► keys ─► desired ─► apply, prune, scale ─► observe ─► status
+
+Level-based: nothing here knows which event woke it. A reconciliation that finds everything as wanted writes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from modelport.api import InvalidManifest, PublishedModel, parse_manifest
+from modelport.schedule import next_transition, state_at
+from modelport_operator.cluster import Cluster, Refused
+from modelport_operator.config import Config
+from modelport_operator.desired import build_children
+from modelport_operator.desired.base import Context
+from modelport_operator.desired.config_maps import config_digest
+from modelport_operator.events import build_events
+from modelport_operator.hosts import is_host_taken
+from modelport_operator.images import choose_images
+from modelport_operator.keys import Keys, ensure_keys
+from modelport_operator.names import deployment_name
+from modelport_operator.replicas import decide_replicas, with_replicas
+from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, POD, Kind, Manifest, kind_of
+from modelport_operator.status import Facts, build_invalid_status, build_status
+from modelport_operator.status.facts import STUCK_SECONDS, pod_is_ready
+from modelport_operator.store import Key, key_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Reconciler:
+    """Brings resources to what they say, one call at a time for each."""
+
+    cluster: Cluster
+    config: Config
+    optional: frozenset[Kind] = frozenset()
+    """The optional kinds that the cluster has; the resync looks again."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one resource to what it says; return the seconds after which to look again by itself.
+
+        Raises ApiError where the API server is away or busy: the same call will do later.
+        """
+        resource = self.cluster.store.resource(key)
+        if resource is None or resource["metadata"].get("deletionTimestamp"):
+            return None
+        now = self.clock()
+        try:
+            model = parse(resource)
+        except InvalidManifest as error:
+            await self._tell(resource, build_invalid_status(resource, error.problems, now))
+            return None
+        keys = await ensure_keys(self.cluster, model, resource, now)
+        context = self._context(model, resource, keys, now)
+        refused = await self._write(context, resource)
+        facts = await self._observe(context, resource, keys, refused)
+        await self._tell(resource, build_status(facts))
+        return self._look_again(facts)
+
+    def _context(self, model: PublishedModel, resource: Manifest, keys: Keys, now: datetime) -> Context:
+        images = choose_images(resource, self.config)
+        context = Context(
+            model=model,
+            config=self.config,
+            now=now,
+            runtime_image=images.runtime,
+            triton_image=images.triton,
+            upgrade=images.upgrade,
+            optional=self.optional,
+            instances=max(1, sum(map(pod_is_ready, self._pods(resource)))),
+            host_taken=is_host_taken(resource, self.cluster.store.resources(), self.config),
+            key_digests=keys.digests,
+        )
+        return replace(context, pins=pins_of(resource, config_digest(context)))
+
+    async def _write(self, context: Context, resource: Manifest) -> list[Refused]:
+        """Apply what is wanted, delete what is not any more, and set the number of Pods."""
+        key = key_of(resource)
+        schedule = context.model.spec.execution.schedule
+        running = schedule is None or state_at(schedule, context.now) == "Open"
+        live = self.cluster.store.get(DEPLOYMENT, key.namespace, deployment_name(key.name))
+        current = None if live is None else live["spec"].get("replicas")
+        count = decide_replicas(context.model.spec.execution, running, current)
+        wanted = [
+            with_replicas(each, live, count) if kind_of(each) is DEPLOYMENT else each
+            for each in build_children(context)
+        ]
+        refused = await self.cluster.apply(wanted, resource)
+        if any(each.kind == DEPLOYMENT.name for each in refused):
+            return refused
+        keep = {(kind_of(each), each["metadata"]["name"]) for each in wanted}
+        await self.cluster.prune(resource, keep | self._in_use(resource))
+        if count is not None:
+            await self.cluster.scale(key.namespace, deployment_name(key.name), count)
+        return refused
+
+    async def _observe(self, context: Context, resource: Manifest, keys: Keys, refused: Sequence[Refused]) -> Facts:
+        children = self.cluster.store.children(key_of(resource))
+        facts = Facts(context, resource, children, keys, tuple(refused))
+        stuck = facts.stuck_pod
+        if stuck is None:
+            return facts
+        return replace(facts, pod_events=tuple(await self.cluster.events_about(stuck)))
+
+    async def _tell(self, resource: Manifest, status: Manifest) -> None:
+        """Write the status and its Events, if anything differs from what is told already."""
+        before = resource.get("status", {})
+        if status == before:
+            return
+        await self.cluster.write_status(resource, status)
+        for event in build_events(resource, before, status, self.clock()):
+            await self.cluster.create(event)
+
+    def _pods(self, resource: Manifest) -> list[Manifest]:
+        children = self.cluster.store.children(key_of(resource))
+        return [obj for (kind, _), obj in children.items() if kind is POD]
+
+    def _in_use(self, resource: Manifest) -> set[tuple[Kind, str]]:
+        """Return the ConfigMaps that Pods still have mounted: a Pod of an older template may start again."""
+        return {
+            (CONFIG_MAP, volume["configMap"]["name"])
+            for pod in self._pods(resource)
+            for volume in pod["spec"].get("volumes", ())
+            if "configMap" in volume
+        }
+
+    def _look_again(self, facts: Facts) -> float | None:
+        """Return the seconds to the next moment at which something changes that no watch tells of."""
+        schedule, now = facts.context.model.spec.execution.schedule, facts.context.now
+        moments = [facts.keys.next_change, None if schedule is None else next_transition(schedule, now)]
+        waits = [max(0.0, (moment - now).total_seconds()) for moment in moments if moment is not None]
+        if facts.keys.own or facts.keys.problem:
+            waits.append(self.config.own_keys_seconds)
+        if facts.cause is not None:
+            waits.append(STUCK_SECONDS)
+        return min(waits, default=None)
+
+
+def parse(resource: Manifest) -> PublishedModel:
+    """Read a resource as the API server has it; what the operator itself wrote into its status is not its input."""
+    where = str(key_of(resource))
+    return parse_manifest({name: part for name, part in resource.items() if name != "status"}, where=where)
+
+
+def pins_of(resource: Manifest, digest: str) -> dict[str, str]:
+    """Return the version and digest that the first Pod with these settings found, for later ones to take the same."""
+    model = resource.get("status", {}).get("model", {})
+    if model.get("config") != digest:
+        return {}
+    return {name: model[name] for name in ("version", "digest") if name in model}
