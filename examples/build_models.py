@@ -192,7 +192,7 @@ def notes_files() -> dict[str, bytes]:
     return {
         "notes/model.onnx": onnx_bytes(notes.NOTES, {"matrix": notes.matrix()}),
         "sounds/A4.wav": wav,
-        "sounds/A4.json": nnc_body(("sound", "wav", base64.b64encode(wav).decode())),
+        "sounds/A4.json": nnc_body(("x", "wav", base64.b64encode(wav).decode())),
     }
 
 

@@ -21,11 +21,11 @@ LENGTH = 4000
 
 NOTES = """
 <ir_version: 8, opset_import: ["": 17]>
-notes (float[batch, 4000, 1] sound) => (float[batch, 12] probabilities)
+notes (float[batch, 4000, 1] x) => (float[batch, 12] probabilities)
 <int64[1] channel = {2}, int64[3] in_pairs = {0, 12, 2}, int64[1] pair = {2}, int64[1] last = {1},
  float silence = {1.0e-6}>
 {
-    samples = Squeeze(sound, channel)
+    samples = Squeeze(x, channel)
     waves = MatMul(samples, matrix)
     pairs = Reshape(waves, in_pairs)
     squares = Mul(pairs, pairs)

@@ -46,7 +46,7 @@ SAMPLES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         },
     ),
     "9-brightness": ({"x1": ("FP32", (-1, 3, 240, 240)), "x2": ("FP32", (-1, 1))}, {"y": ("FP32", (-1, 1))}),
-    "10-notes": ({"sound": ("FP32", (-1, 4000, 1))}, {"probabilities": ("FP32", (-1, 12))}),
+    "10-notes": ({"x": ("FP32", (-1, 4000, 1))}, {"probabilities": ("FP32", (-1, 12))}),
 }
 """What the sample models take and give."""
 

@@ -49,6 +49,18 @@ print(r.text)
 """
 """Starter guide, "複数データのAPI実行方法(例)"."""
 
+NNC_SOUND = """\
+{
+  "executor": "Executor",
+  "inputs": [{
+    "name": "x",
+    "type": "wav",
+    "data": "ajf;aejoafasdf\\n"
+  }]
+}
+"""
+"""Starter guide, "curlを用いた実行方法(例)": 音声データ."""
+
 NNC_VECTOR = """\
 {
   "executor": "Executor",
@@ -209,6 +221,27 @@ def curl(server, model: str, key: str, body: str, folder: Path) -> dict:
 def test_nncs_curl_with_a_vector(server, tmp_path):
     answer = curl(server, "doubled", server.keys["doubled"], NNC_VECTOR, tmp_path)
     assert answer == {"outputs": [{"name": "y", "type": "vector", "shape": [4], "data": [10.0, 7.0, 2.6, 0.6]}]}
+
+
+def test_nncs_python_with_the_documents_own_address_but_for_host_and_id(served, examples, tmp_path):
+    (tmp_path / "picture.png").write_bytes((examples / "models" / "pictures" / "brightness.png").read_bytes())
+    script = NNC_PYTHON.replace("https://xxxx.dl.sony.com", served.url).replace("dasdfadfd", "brightness")
+    (tmp_path / "client.py").write_text(
+        script.replace("6626b3e4-1316-4b1a-b10b-6dsaf3dfsdab995d8", served.keys["brightness"])
+    )
+
+    answer = json.loads(run([sys.executable, "client.py"], tmp_path))
+
+    assert answer == {"outputs": [{"name": "y", "type": "vector", "shape": [1], "data": [0.5]}]}
+
+
+def test_nncs_curl_with_a_sound(served, examples, tmp_path):
+    lines = base64.encodebytes((examples / "models" / "sounds" / "A4.wav").read_bytes()).decode()
+    body = NNC_SOUND.replace('"ajf;aejoafasdf\\n"', json.dumps(lines))
+
+    (output,) = curl(served, "notes", served.keys["notes"], body, tmp_path)["outputs"]
+
+    assert (output["shape"], output["data"].index(max(output["data"]))) == ([12], 9)
 
 
 @pytest.mark.parametrize("label", LABELS)

@@ -111,7 +111,7 @@ def test_every_note_is_heard_as_itself_and_silence_as_none(scripts: tuple[Module
     notes = importlib.import_module("notes")
     sounds = [*(notes.tone(label) / 32768 for label in notes.LABELS), np.zeros(notes.LENGTH)]
     batch = np.stack(sounds).astype(np.float32)[:, :, np.newaxis]
-    heard = run(build.onnx_bytes(notes.NOTES, {"matrix": notes.matrix()}), sound=batch)
+    heard = run(build.onnx_bytes(notes.NOTES, {"matrix": notes.matrix()}), x=batch)
     assert heard[:-1].argmax(axis=1).tolist() == list(range(12))
     assert heard[:-1].max(axis=1).min() > 0.9
     assert heard[-1] == pytest.approx(1 / 12)
