@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modelport import __version__
-
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """One operator, as its flags and environment have it; made in `__main__` and passed down."""
 
+    runtime_image: str
+    """Image of fetch, gateway and schedule Jobs: the operator's own, as a rule."""
+    triton_image: str
+    """Image of Triton, unless a resource names its own."""
     namespaces: tuple[str, ...] = ()
     """Namespaces whose resources are reconciled. Empty: all of the cluster."""
     own_namespace: str = "modelport"
     """Where the operator runs, and its Lease lies."""
-    runtime_image: str = f"modelport/modelport:{__version__}"
-    """Image of fetch, gateway and schedule Jobs."""
-    triton_image: str = "nvcr.io/nvidia/tritonserver:25.10-py3"
-    """Image of Triton, unless a resource names its own."""
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     """Secrets for pulling the images above; they must be in each model's namespace."""
