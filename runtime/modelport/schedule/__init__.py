@@ -6,9 +6,11 @@ ask it, so none of them can disagree.
     clock.py   what a zone's clock shows, and when: gaps, repeated hours
     hours.py   the windows of each date, joined: the spans in which the model runs
     state.py   the questions: open now? until when? what comes next?
+    cron.py    lines for Kubernetes' CronJobs, one of which fires at each transition
 """
 
 from modelport.schedule.clock import UnknownTimeZone
+from modelport.schedule.cron import CronLine, cron_lines
 from modelport.schedule.state import (
     ScheduleState,
     Transition,
@@ -19,9 +21,11 @@ from modelport.schedule.state import (
 )
 
 __all__ = [
+    "CronLine",
     "ScheduleState",
     "Transition",
     "UnknownTimeZone",
+    "cron_lines",
     "next_opening",
     "next_transition",
     "state_at",
