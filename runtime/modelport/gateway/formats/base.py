@@ -154,7 +154,7 @@ class Format(Protocol):
     """Paths below these belong to the format also where no route matches: their errors take its shape."""
     routes: Sequence[Route]
     heavy: bool
-    """Its bodies hold pictures, sounds or tables: a few kilobytes may be much work, which is never done on the event loop."""
+    """Its bodies hold pictures, sounds or tables: a few kilobytes may be much work, never done on the event loop."""
 
     def urls(self, call: Call, model: Model) -> Sequence[tuple[str, str]]:
         """Return the pictures that the body names by URL, as (JSON path, URL), to be fetched before `decode`.
