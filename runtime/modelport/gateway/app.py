@@ -1,6 +1,6 @@
 """The public port: one request, from its path to its answer.
 
-    place → route → model → key → rate → body → fetch → decode → coalesce → Triton → encode
+    place → route → model → key → rate → quota → body → fetch → decode → coalesce → Triton → encode
 
 Formats decide what is said, `models.py` who answers, `coalesce.py` how it travels; here it is put in order, bounded in
 time and counted. Nothing that goes wrong leaves by another way than a format's own error.
