@@ -9,8 +9,9 @@ time and counted. Nothing that goes wrong leaves by another way than a format's 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from time import monotonic, perf_counter
 from typing import TypeVar
@@ -54,8 +55,10 @@ log = logging.getLogger(__name__)
 UNKNOWN_MODEL_BODY_BYTES = 1 << 20
 """As much is read for what names no model: enough to tell bad JSON, which some documents put first."""
 THREAD_FROM_BYTES = 1 << 20
-"""Bodies and answers from this size on, some milliseconds of work, are decoded and encoded beside the event loop; those
-of a format that is `heavy` always are."""
+"""Bodies and answers from this size on, some milliseconds of work, are decoded and encoded beside the event loop; the
+bodies of a format that is `heavy` always are."""
+HEAVY_THREAD_FROM_BYTES = 16 << 10
+"""The same for a heavy format's answers: below it lie scores and a few hundred boxes, above it masks."""
 
 _Done = TypeVar("_Done")
 
@@ -186,10 +189,13 @@ class Gateway:
         view = model.view(meta)
         await self._fetch(visit, view)
         async with execution_limit(model.spec):
-            wanted = await _timed(visit, "decode", len(visit.call.body), lambda: visit.format.decode(visit.call, view))
+            with _timed(visit, "decode"):
+                wanted = await _beside(_is_large(visit), lambda: visit.format.decode(visit.call, view))
             result = await self._travel(visit, model, meta, wanted)
             size = sum(array.nbytes for array in result.outputs.values())
-            reply = await _timed(visit, "encode", size, lambda: visit.format.encode(result, wanted, visit.call, view))
+            large = size >= (HEAVY_THREAD_FROM_BYTES if visit.format.heavy else THREAD_FROM_BYTES)
+            with _timed(visit, "encode"):
+                reply = await _beside(large, lambda: visit.format.encode(result, wanted, visit.call, view))
         if reply.flagged is not None:
             self.evaluation.offer(model.served, visit.version, visit.call.request_id, reply.flagged)
         return reply
@@ -199,9 +205,11 @@ class Gateway:
         allowed = model.spec.access.image_urls
         if allowed is None:
             return
-        named = await _beside(visit, len(visit.call.body), lambda: visit.format.urls(visit.call, model))
+        named = await _beside(_is_large(visit), lambda: visit.format.urls(visit.call, model))
         if named:
-            visit.call = visit.call.with_fetched(await self._images.fetch(named, allowed, model.spec.limits.body_bytes))
+            with _timed(visit, "fetch"):
+                fetched = await self._images.fetch(named, allowed, model.spec.limits.body_bytes)
+            visit.call = visit.call.with_fetched(fetched)
 
     async def _travel(self, visit: Visit, model: LiveModel, meta: ModelMeta, wanted: InferRequest) -> InferResult:
         queue = self._counters(visit).queue
@@ -247,19 +255,22 @@ class Gateway:
             log.log(level, "%s: %s", error.reason, error.message, extra=visit.log_fields())
 
 
-async def _timed(visit: Visit, stage: str, size: int, work: Callable[[], _Done]) -> _Done:
-    """Do a format's work and note how long it took."""
+@contextlib.contextmanager
+def _timed(visit: Visit, stage: str) -> Iterator[None]:
+    """Note how long a stage took, if it came to its end."""
     began = perf_counter()
-    done = await _beside(visit, size, work)
+    yield
     visit.seconds[stage] = perf_counter() - began
-    return done
 
 
-async def _beside(visit: Visit, size: int, work: Callable[[], _Done]) -> _Done:
+def _is_large(visit: Visit) -> bool:
+    """Tell whether reading the body is more than the event loop should do."""
+    return visit.format.heavy or len(visit.call.body) >= THREAD_FROM_BYTES
+
+
+async def _beside(large: bool, work: Callable[[], _Done]) -> _Done:
     """Do a format's work; large work beside the event loop, which others wait for."""
-    if visit.format.heavy or size >= THREAD_FROM_BYTES:
-        return await asyncio.to_thread(work)
-    return work()
+    return await asyncio.to_thread(work) if large else work()
 
 
 def _rates(config: ServingConfig) -> dict[str, Rate]:

@@ -11,6 +11,7 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 import aiohttp
@@ -18,6 +19,7 @@ from aiohttp import web
 
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, read_config, watch_config
+from modelport.gateway.cores import usable_cores
 from modelport.gateway.exposition import Exposition
 from modelport.gateway.malformed import hold_back_malformed
 from modelport.gateway.metrics import GatewayMetrics
@@ -34,10 +36,16 @@ SINK_SECONDS = 4.0
 KEEPALIVE_SECONDS = 75.0
 """Longer than the 60 s of common load balancers, which must be the ones to close an idle connection."""
 
+WAITING_THREADS = 2
+"""Threads beyond one for each core: some work, as a compressed DICOM frame, waits for another process. More of them
+would hold more decoded pictures in memory without being faster."""
+
 
 async def serve(options: GatewayOptions, listening: Pair) -> None:
     """Serve on two listening sockets until SIGTERM or SIGINT."""
     hold_back_malformed()
+    threads = ThreadPoolExecutor(usable_cores() + WAITING_THREADS, "work")
+    asyncio.get_running_loop().set_default_executor(threads)
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

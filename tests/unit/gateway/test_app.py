@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -372,6 +373,20 @@ async def test_urls_are_fetched_where_the_spec_allows_it(
 
     assert (got, says in text, "secret" in text) == (status, True, False)
     assert len(port.triton.traces) == (status == 200)
+
+
+async def test_the_time_of_a_fetch_is_a_stage_of_its_own(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fetched(*_: Any) -> dict[str, bytes]:
+        return {"x": b"a picture"}
+
+    port = await start(access={"imageUrls": {"allow": ["a.example.com"]}})
+    monkeypatch.setattr(port.gateway, "_images", SimpleNamespace(fetch=fetched))
+    counts = []
+    for urls in ((), (("x", "http://a.example.com/"),)):
+        monkeypatch.setattr(FORMATS["tensorflow-serving"], "urls", lambda call, model, urls=urls: urls)
+        assert (await port.post())[0] == 200
+        counts.append(port.count("modelport_request_duration_seconds_count", stage="fetch"))
+    assert counts == [0, 1]
 
 
 @pytest.mark.parametrize("heavy", [False, True], ids=["light", "heavy"])

@@ -17,6 +17,7 @@ OF_GPU = ("gpu", "uuid", "device")
 
 STAGES: Mapping[str, str] = {
     "total": "from the request's head to the finished answer",
+    "fetch": "getting the pictures that the body names by URL, of requests that name some",
     "decode": "reading the body into tensors",
     "queue": "waiting for a place in a call to Triton",
     "triton": "the call to Triton",
