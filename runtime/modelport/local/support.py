@@ -133,6 +133,9 @@ def notes(resource: PublishedModel, *, own_triton: bool) -> list[str]:
     unusable = [api for api in apis_of(resource.spec) if api in PICTURES_ALONE]
     if unusable and all(each.kind != "Image" for each in resource.spec.io.inputs):
         found.append(f"spec.io.inputs: none is of kind Image, so {' and '.join(unusable)} cannot be answered")
+    with_sound = any(each.kind == "Audio" for each in resource.spec.io.inputs)
+    if with_sound and resource.spec.execution.type == "Serverless" and "nnc" in apis_of(resource.spec):
+        found.append("spec.io.inputs: one is of kind Audio, which nnc takes with type Dedicated alone")
     if resource.spec.evaluation is not None and "nexus" not in apis_of(resource.spec):
         found.append("spec.evaluation: pictures are judged for requests of nexus, and spec.apis leaves it out")
     return found

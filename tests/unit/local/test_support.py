@@ -175,6 +175,15 @@ def test_noted_and_served(spec, begins):
     assert [note.startswith(begins) for note in support.notes(resource, own_triton=True)] == [True]
 
 
+def test_a_sound_that_nnc_will_not_take_is_told():
+    inputs = [{"name": "x", "kind": "Audio"}]
+    resource = manifest(io={"inputs": inputs}, apis=["nnc", OTHER], execution={"type": "Serverless"})
+    told = support.notes(resource, own_triton=True)
+    assert "spec.io.inputs: one is of kind Audio, which nnc takes with type Dedicated alone" in told
+    assert len(told) == 2
+    assert support.notes(manifest(io={"inputs": inputs}, apis=["nnc"]), own_triton=True) == []
+
+
 def test_gpu_is_the_other_tritons_business():
     resource = manifest(execution={"device": "GPU", "gpu": {"count": 1}})
     assert support.refusals(resource, own_triton=False) == []
