@@ -1,6 +1,6 @@
 """The public port: one request, from its path to its answer.
 
-    place → route → model → key → rate → quota → body → fetch → decode → coalesce → Triton → encode
+    place → route → model → key → schedule → rate → quota → body → fetch → decode → coalesce → Triton → encode
 
 Formats decide what is said, `models.py` who answers, `coalesce.py` how it travels; here it is put in order, bounded in
 time and counted. Nothing that goes wrong leaves by another way than a format's own error.
@@ -31,6 +31,7 @@ from modelport.gateway.errors import (
     InternalError,
     ModelNotFound,
     NotFound,
+    StoppedBySchedule,
     Unavailable,
 )
 from modelport.gateway.evaluation import Sinks, Writers
@@ -60,6 +61,9 @@ bodies of a format that is `heavy` always are."""
 HEAVY_THREAD_FROM_BYTES = 16 << 10
 """The same for a heavy format's answers: below it lie scores and a few hundred boxes, above it masks."""
 
+ANSWERED_WHILE_STOPPED = frozenset({Operation.MODEL_STATUS, Operation.MODEL_READY})
+"""What is told of a model whose schedule is closed; all else needs the model itself."""
+
 _Done = TypeVar("_Done")
 
 
@@ -86,8 +90,8 @@ class Gateway:
 
     @property
     def ready(self) -> bool:
-        """Every model answers, and this process takes requests."""
-        return not self.draining and all(model.ready for model in self.models)
+        """Every model answers, or is stopped by its schedule, and this process takes requests."""
+        return not self.draining and all(model.ready or model.stopped for model in self.models)
 
     def apply(self, config: ServingConfig) -> None:
         """Take a new configuration; requests in flight end under the old one."""
@@ -146,6 +150,8 @@ class Gateway:
         version = _version(visit.match.params, model)
         visit.key = self._keys.authenticate(model.name, visit.request.headers, datetime.now(UTC))
         visit.model = model
+        if operation not in ANSWERED_WHILE_STOPPED:
+            model.check_open()
         if operation is not Operation.INFER:
             facts = await model_facts(operation, model, version, self._triton)
             return visit.format.describe(
@@ -251,7 +257,8 @@ class Gateway:
         )
         if error is not None:
             counters.failed(error.reason)
-            level = logging.WARNING if error.status >= 500 else logging.DEBUG
+            expected = error.status < 500 or isinstance(error, StoppedBySchedule)
+            level = logging.DEBUG if expected else logging.WARNING
             log.log(level, "%s: %s", error.reason, error.message, extra=visit.log_fields())
 
 

@@ -134,6 +134,12 @@ class Unavailable(GatewayError):
     reason = "unavailable"
 
 
+class StoppedBySchedule(Unavailable):
+    """The model's schedule is closed: nobody's fault, and no reason for an alarm."""
+
+    reason = "stopped_by_schedule"
+
+
 class QueueFull(Unavailable):
     """More requests wait than `spec.limits.queueLength`."""
 

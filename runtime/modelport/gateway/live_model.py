@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import inf
 from time import monotonic
 
@@ -14,8 +15,12 @@ from modelport.api import PublishedModelSpec, ServedModel, apis_of, model_name
 from modelport.gateway.coalesce import Coalescer
 from modelport.gateway.errors import BadRequest, ModelNotFound, Unavailable
 from modelport.gateway.formats.base import Model, VersionState
+from modelport.gateway.standing import Standing
 from modelport.gateway.tensors import ModelMeta
 from modelport.gateway.triton import RETRY_AFTER
+
+STOPPED = VersionState(0, "UNAVAILABLE", "StoppedBySchedule")
+"""What readiness says of a model whose schedule is closed; its reason is read by machines."""
 
 
 @dataclass(slots=True)
@@ -40,11 +45,16 @@ class LiveModel:
     """One model, between its resource and Triton."""
 
     def __init__(self, served: ServedModel, coalescer: Coalescer) -> None:
-        self.served = served
         self.coalescer = coalescer
+        self.serve(served)
         self.versions: dict[int, Version] = {}
         self.trouble = "Triton has not been reached yet"
         """Why no version is known, where none is."""
+
+    def serve(self, served: ServedModel) -> None:
+        """Take what the configuration says of the model now."""
+        self.served = served
+        self._standing = Standing(served.resource.spec.execution.schedule)
 
     @property
     def name(self) -> str:
@@ -64,15 +74,29 @@ class LiveModel:
         return apis_of(self.spec)
 
     @property
+    def stopped(self) -> bool:
+        """Its schedule is closed now, whether Triton still has it or not."""
+        return self._standing.closed(datetime.now(UTC))
+
+    def check_open(self) -> None:
+        """Raise StoppedBySchedule if its schedule is closed now."""
+        self._standing.check(self.name, datetime.now(UTC))
+
+    @property
     def ready(self) -> bool:
-        """Some version answers, and no version that Triton calls READY keeps silent."""
-        return any(version.ready for version in self.versions.values()) and not any(
-            version.silent for version in self.versions.values()
+        """Some version answers, no version that Triton calls READY keeps silent, and the schedule is open."""
+        versions = self.versions.values()
+        return (
+            any(version.ready for version in versions)
+            and not any(version.silent for version in versions)
+            and not self.stopped
         )
 
     @property
     def state(self) -> VersionState:
         """The model in one line: its newest version's state, or the trouble that hides it."""
+        if self.stopped:
+            return STOPPED
         if self.trouble:
             return VersionState(0, "UNAVAILABLE", self.trouble)
         newest = self.versions[max(self.versions)]
@@ -122,9 +146,9 @@ class LiveModel:
     def answers(self, version: int | None) -> bool:
         """Whether a version answers, or any; raises ModelNotFound for an unknown one."""
         if version is None:
-            return any(known.ready for known in self.versions.values())
+            return any(known.ready for known in self.versions.values()) and not self.stopped
         self.states(version)
-        return self.versions[version].ready
+        return self.versions[version].ready and not self.stopped
 
     def answered(self, version: int) -> None:
         """Note that a version has just answered, so that nobody need ask it."""

@@ -57,7 +57,7 @@ class Models:
             if model is None:
                 model = LiveModel(each, Coalescer(self._triton.infer, limit=limit))
             elif model.served != each:
-                model.served = each
+                model.serve(each)
                 model.coalescer.limit = limit
                 for version in model.versions.values():
                     version.read = -inf

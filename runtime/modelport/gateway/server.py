@@ -21,6 +21,7 @@ from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, read_config, watch_config
 from modelport.gateway.cores import usable_cores
 from modelport.gateway.exposition import Exposition
+from modelport.gateway.live_model import LiveModel
 from modelport.gateway.malformed import hold_back_malformed
 from modelport.gateway.metrics import GatewayMetrics
 from modelport.gateway.metrics.accounts import Accounts, State
@@ -77,9 +78,7 @@ async def _watching(options: GatewayOptions, gateway: Gateway, triton: Triton) -
 
     def on_look() -> None:
         if options.worker_index == 0:
-            states = {
-                (model.name, model.namespace): State.UP if model.ready else State.DOWN for model in gateway.models
-            }
+            states = {(model.name, model.namespace): _state_of(model) for model in gateway.models}
             accounts.tell(states, triton.losses if gateway.models.triton_up else None, monotonic())
 
     tasks = [
@@ -95,6 +94,12 @@ async def _watching(options: GatewayOptions, gateway: Gateway, triton: Triton) -
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         gateway.usage.sync()
+
+
+def _state_of(model: LiveModel) -> State:
+    if model.stopped:
+        return State.STOPPED
+    return State.UP if model.ready else State.DOWN
 
 
 async def _undying(work: Callable[[], Awaitable[None]]) -> None:
