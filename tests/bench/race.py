@@ -5,6 +5,7 @@ draw ──► rounds: bare loop, azureml, nexus, nnc ──► race_page.py
 
 from __future__ import annotations
 
+import base64
 import os
 import statistics
 import subprocess
@@ -78,7 +79,7 @@ Subject = Callable[[int, float], Lap]
 
 def race(generator: Generator, plan: Plan) -> Race:
     """Let everyone run once a round, in an order that turns, so that whatever else the machine does meets all alike."""
-    text = draw()
+    text = base64.b64encode(draw()).decode()
     with tempfile.TemporaryDirectory(prefix="modelport-bench-") as name:
         file = Path(name, "picture.base64")
         file.write_text(text, encoding="ascii")

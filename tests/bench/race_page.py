@@ -14,10 +14,9 @@ def build_section(race: Race) -> str:
     count = len(next(iter(race.rounds.values())))
     return f"""## Pictures
 
-One request is a JPEG of {SIZE[0]} x {SIZE[1]} pixels, {race.base64_bytes / 1000:.0f} kB in base64, to a classifier of
-{MODEL_SIZE[0]} x {MODEL_SIZE[1]} pixels in FP32 with scale, mean and std, as cheap as a classifier can be. Beside it
-stands what a picture costs at least: a bare loop in Python, in processes of its own, that makes the same pixels of the
-same text:
+One request is a JPEG of {SIZE[0]} x {SIZE[1]} pixels, {race.base64_bytes / 1000:.0f} kB in base64, to a classifier that
+takes {MODEL_SIZE[0]} x {MODEL_SIZE[1]} pixels in uint8 and is as cheap as one can be. Beside it stands what a picture
+costs at least: a bare loop in Python, in processes of its own, that makes the same pixels of the same text:
 
 ```python
 picture = Image.open(io.BytesIO(base64.b64decode(text)))
