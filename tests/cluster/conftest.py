@@ -23,9 +23,16 @@ REPOSITORY = Path(__file__).parents[2]
 CRD = REPOSITORY / "crds" / "publishedmodels.yaml"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count a test's own time alone: the fixtures of the first one may build the control plane."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(func_only=True))
+
+
 @pytest.fixture(scope="session")
 def programs() -> Path:
-    """Give the folder of the control plane's programs; without `make` the first run builds them here."""
+    """Give the folder of the control plane's programs; the first run builds them."""
     script = subprocess.run([REPOSITORY / "scripts" / "control-plane"], capture_output=True, text=True, check=False)
     if script.returncode:
         pytest.fail(script.stderr.strip(), pytrace=False)

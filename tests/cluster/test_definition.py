@@ -38,7 +38,14 @@ def test_an_example_applies(kubectl: Kubectl, namespace: str, example: Path) -> 
     ("path", "expected"),
     [
         ("pm", ("A trained model, published as HTTP APIs.", "spec", "status")),
-        ("pm.spec.execution.schedule", ("FIELD: schedule <Object>", "timeZone", "windows", "exceptions")),
+        (
+            "pm.spec.execution.schedule",
+            (
+                "FIELD: schedule <Object>",
+                "When the model runs. Absent: always.",
+                "windows\t<[]Object> -required-\n    When the model runs. Windows may cross midnight,",
+            ),
+        ),
         ("pm.spec.model.format", ("ENUM:", "ONNX")),
     ],
 )
