@@ -25,15 +25,17 @@ LABELS = ("red", "green", "blue")
 ONNX = """
 <ir_version: 8, opset_import: ["": 17]>
 colours (uint8[batch, 224, 224, 3] image) => (float[batch, 3] scores)
-<float white = {255.0}>
+<float white = {255.0}, int64[2] begin = {0, 0}, int64[2] end = {224, 224}, int64[2] axes = {1, 2}, int64[2] step = {8, 8}
+>
 {
-    pixels = Cast<to: int = 1>(image)
+    some = Slice(image, begin, end, axes, step)
+    pixels = Cast<to: int = 1>(some)
     sums = ReduceMean<axes: ints = [1, 2], keepdims: int = 0>(pixels)
     means = Div(sums, white)
     scores = Softmax<axis: int = 1>(means)
 }
 """
-"""Names the strongest colour; the cheapest classifier there is, since it is not what is measured."""
+"""Names the strongest colour by each 8th row and column; as cheap as can be, since it is not what is measured."""
 
 MANIFEST = f"""
 apiVersion: modelport.io/v1alpha1
@@ -85,7 +87,7 @@ def requests(server: Server, text: str) -> Mapping[str, Request]:
 
 def check_answers(asked: Mapping[str, Request], text: str) -> None:
     """Fail unless every format answers what numpy makes of the bare loop's pixels."""
-    means = make(text, MODEL_SIZE).mean(axis=(0, 1), dtype=np.float64)
+    means = make(text, MODEL_SIZE)[::8, ::8].mean(axis=(0, 1), dtype=np.float64)
     powers = np.exp(means / 255)
     expected = (powers / powers.sum()).tolist()
     found = {

@@ -107,6 +107,7 @@ def _read(plugin: _Plugin, data: bytes, path: str, pixels: int) -> Image.Image:
     if isinstance(image, JpegImageFile) and _count_scans(data) > SCANS:
         raise BadRequest(f"{path}: a JPEG file of more than {SCANS} scans")
     deep = read_deep(image, lambda: plugin(io.BytesIO(data)))
+    image.decodermaxblock = len(data)  # the whole file at once: each piece would wait for the interpreter lock anew
     image.load()
     plain = deep or image
     if plain.mode not in _MODES:
