@@ -47,6 +47,11 @@ def root_cause(error: BaseException) -> str:
     return found
 
 
+def name_of(error: BaseException) -> str:
+    """What to call an error that says nothing of itself."""
+    return "timeout" if isinstance(error, TimeoutError) else type(error).__name__
+
+
 def _words(error: BaseException) -> str:
     if isinstance(error, ssl.SSLError):  # its errno means nothing, and subclasses lack what it should have
         return str(getattr(error, "verify_message", None) or getattr(error, "reason", None) or "")

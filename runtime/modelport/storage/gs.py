@@ -16,7 +16,7 @@ from google.auth.exceptions import GoogleAuthError
 
 from modelport.storage.base import NO_BUCKET
 from modelport.storage.credentials import scrub
-from modelport.storage.errors import Reason, StorageError, root_cause
+from modelport.storage.errors import Reason, StorageError, name_of, root_cause
 
 logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it logs a traceback for every error that is raised anyway
 
@@ -66,7 +66,7 @@ class Gs:
 
     def describe(self, error: Exception, nothing: str = NO_BUCKET) -> StorageError:
         """Word what gcsfs raised."""
-        text = scrub(str(error), self._credentials) or type(error).__name__
+        text = scrub(str(error), self._credentials) or name_of(error)
         if isinstance(error, FileNotFoundError):
             return StorageError(Reason.MISSING, f"answered 404: {nothing}")
         if isinstance(error, HttpError) and error.code:

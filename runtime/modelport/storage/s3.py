@@ -12,7 +12,7 @@ from fsspec.asyn import sync
 
 from modelport.storage.base import NO_BUCKET
 from modelport.storage.credentials import scrub
-from modelport.storage.errors import Reason, StorageError, root_cause
+from modelport.storage.errors import Reason, StorageError, name_of, root_cause
 
 _COME_AGAIN = frozenset({"SlowDown", "RequestTimeout", "ServiceUnavailable", "InternalError", "ThrottlingException"})
 _CONNECTION = (boto.HTTPClientError, boto.ConnectionError, TimeoutError)
@@ -48,7 +48,7 @@ class S3:
             return self._describe_answer(response)
         if isinstance(error, FileNotFoundError):
             return StorageError(Reason.MISSING, f"answered 404: {nothing}")
-        text = scrub(str(error), self._credentials) or type(error).__name__
+        text = scrub(str(error), self._credentials) or name_of(error)
         if isinstance(error, _CONNECTION):
             return StorageError(Reason.UNREACHABLE, f"does not answer: {root_cause(error) or text}")
         return StorageError(Reason.OTHER, f"cannot be used: {text}")

@@ -106,6 +106,8 @@ def serve() -> Iterator[Callable[[Callable[[Any], object]], str]]:
             def do_PUT(self) -> None:
                 answer(self)
 
+            do_POST = do_PUT  # noqa: N815
+
         class Server(ThreadingHTTPServer):
             def handle_error(self, *args: Any) -> None:
                 """Clients that hang up are part of the tests."""

@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 from modelport.api.evaluation import Storage
 from modelport.gateway.evaluation import sinks
 from modelport.gateway.evaluation.finding import File
-from modelport.gateway.evaluation.sinks import FolderSink, Sinks, check_address
+from modelport.gateway.evaluation.sinks import FolderSink, Sink, Sinks, check_address
 from modelport.storage.errors import Reason, StorageError
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG"
@@ -178,14 +178,18 @@ def test_a_bucket_that_is_not_there(endpoint: str, secrets: Callable[[str], Path
 
 def answering(status: int, code: str) -> Callable[[Any], None]:
     def answer(handler: Any) -> None:
-        handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        body = f"<Error><Code>{code}</Code><Message>for {SECRET}</Message></Error>".encode()
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        reply(handler, status, f"<Error><Code>{code}</Code><Message>for {SECRET}</Message></Error>".encode())
 
     return answer
+
+
+def reply(handler: Any, status: int, body: bytes) -> None:
+    handler.send_response(status)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+    handler.close_connection = True  # what it sent may not have been read
 
 
 @pytest.mark.parametrize(
@@ -229,3 +233,45 @@ def test_a_store_is_given_up(
 def test_nobody_listens(secrets: Callable[[str], Path]) -> None:
     with pytest.raises(StorageError, match="does not answer: Connection refused"):
         Sinks(secrets=secrets("http://127.0.0.1:1")).open(storage("s3://pictures/x", "sink")).write(PICTURE)
+
+
+@pytest.fixture
+def open_google(serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sink]:
+    """A bucket of Google Cloud Storage, played by a function that answers each upload."""
+
+    def open_sink(answer: Callable[[Any], object]) -> Sink:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", serve(answer))
+        return Sinks().open(storage("gs://pictures/flagged"))
+
+    return open_sink
+
+
+def test_a_google_bucket_takes_files(open_google: Callable[..., Sink]) -> None:
+    uploads = []
+
+    def answer(handler: Any) -> None:
+        uploads.append((handler.path, handler.rfile.read(int(handler.headers["Content-Length"]))))
+        reply(handler, 200, b"{}")
+
+    open_google(answer).write(PICTURE)
+    ((path, body),) = uploads
+    assert path.startswith("/upload/storage/v1/b/pictures/o?")
+    assert b'"name": "flagged/night/a.jpg"' in body
+    assert b"Content-Type: image/jpeg\n\n" + PICTURE.content + b"\n" in body
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "problem"),
+    [
+        (403, Reason.DENIED, r"answered 403 .*sa@example.com may not"),
+        (404, Reason.MISSING, r"answered 404: there is no such bucket"),
+        (400, Reason.OTHER, r"answered 400: .*sa@example.com may not"),
+    ],
+)
+def test_a_google_bucket_that_refuses(
+    open_google: Callable[..., Sink], status: int, reason: Reason, problem: str
+) -> None:
+    body = b'{"error": {"code": %d, "message": "sa@example.com may not"}}' % status
+    with pytest.raises(StorageError, match=problem) as caught:
+        open_google(lambda handler: reply(handler, status, body)).write(PICTURE)
+    assert caught.value.reason is reason
