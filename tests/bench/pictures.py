@@ -25,8 +25,8 @@ LABELS = ("red", "green", "blue")
 ONNX = """
 <ir_version: 8, opset_import: ["": 17]>
 colours (uint8[batch, 224, 224, 3] image) => (float[batch, 3] scores)
-<float white = {255.0}, int64[2] begin = {0, 0}, int64[2] end = {224, 224}, int64[2] axes = {1, 2}, int64[2] step = {8, 8}
->
+<float white = {255.0}, int64[2] begin = {0, 0}, int64[2] end = {224, 224}, int64[2] axes = {1, 2},
+ int64[2] step = {8, 8}>
 {
     some = Slice(image, begin, end, axes, step)
     pixels = Cast<to: int = 1>(some)

@@ -104,10 +104,11 @@ _Plugin = Callable[[io.BytesIO], ImageFile]
 def _read(plugin: _Plugin, data: bytes, path: str, pixels: int) -> Image.Image:
     image = plugin(io.BytesIO(data))
     _check_size(image, path, pixels)
-    if isinstance(image, JpegImageFile) and _count_scans(data) > SCANS:
-        raise BadRequest(f"{path}: a JPEG file of more than {SCANS} scans")
+    if isinstance(image, JpegImageFile):
+        if _count_scans(data) > SCANS:
+            raise BadRequest(f"{path}: a JPEG file of more than {SCANS} scans")
+        image.decodermaxblock = len(data)  # in one piece: each one waits for the interpreter lock anew
     deep = read_deep(image, lambda: plugin(io.BytesIO(data)))
-    image.decodermaxblock = len(data)  # the whole file at once: each piece would wait for the interpreter lock anew
     image.load()
     plain = deep or image
     if plain.mode not in _MODES:
