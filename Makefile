@@ -1,7 +1,7 @@
 # Every command of the project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test test-unit test-cluster test-converters lint fmt types generate verify bench lock clean
+.PHONY: help install dev run test test-unit test-cluster test-converters test-snippets lint fmt types generate verify bench lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -31,6 +31,9 @@ test-cluster: dev ## Run the tests on a real Kubernetes control plane (built onc
 
 test-converters: dev ## Run the tests of SavedModel's and NNP's real converters (1 GB of them, kept in the cache folder)
 	scripts/test-converters
+
+test-snippets: dev ## Run the snippets of ten languages by their own tools against a gateway
+	scripts/test-snippets
 
 lint: dev ## Check style, types, imports and generated files
 	$(BIN)/ruff check .

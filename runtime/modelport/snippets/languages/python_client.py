@@ -12,7 +12,7 @@ from modelport.snippets.errors import SnippetError
 from modelport.snippets.language import Language
 from modelport.snippets.languages.python import NOTATION
 from modelport.snippets.template import fill
-from modelport.snippets.values import INDENT, write
+from modelport.snippets.values import INDENT, scalars, write
 
 _PROGRAM = """\
 «base64»
@@ -70,6 +70,9 @@ def program(call: Call) -> str:
 
 
 def _literal(value: Any) -> str:
+    """Write a value; raise TypeError for a file, whose place the format must know."""
+    if any(each is FILE for each in scalars(value)):
+        raise TypeError("a file among values")
     return write(value, NOTATION)
 
 

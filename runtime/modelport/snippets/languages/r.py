@@ -61,7 +61,7 @@ def program(call: Call) -> str:
 
 def _read(file: str) -> str:
     path = strings.r(file)
-    return f'encoded <- jsonlite::base64_enc(readBin({path}, "raw", file.size({path})))'
+    return f'encoded <- openssl::base64_encode(readBin({path}, "raw", file.size({path})))'
 
 
 def _body(body: Any) -> str:
