@@ -117,7 +117,7 @@ def run_gateway(server: Server, generator: Generator, request: Request, connecti
     measured = generator.measure(request, connections, seconds)
     used = server.cpu_seconds() - before
     rate = measured.requests_per_second
-    return Lap(rate, used / (rate * seconds), measured.p50, measured.p99, measured.failed)
+    return Lap(rate, used / max(rate * seconds, 1), measured.p50, measured.p99, measured.failed)
 
 
 def run_bare(file: Path, connections: int, seconds: float) -> Lap:
