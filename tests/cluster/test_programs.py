@@ -1,7 +1,8 @@
-"""The way to a control plane, when something is missing: one clear sentence, at once."""
+"""The way to a control plane: built once, and one clear sentence when something is missing."""
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,32 @@ def test_a_program_that_is_missing_is_named(tmp_path: Path) -> None:
         f"modelport: no etcd in KUBEBUILDER_ASSETS ({tmp_path}), which must hold "
         "etcd kube-apiserver kube-controller-manager kube-scheduler kubectl kwok\n"
     )
+
+
+GO = """#!/bin/sh
+[ "$1" = list ] && { echo v1.34.4; exit; }
+while [ "$1" != -o ]; do shift; done
+echo build >> "$LOG"
+mkdir -p "$2"
+case $PWD in */kwok) touch "$2/kwok" ;; *) touch "$2/server" ;; esac
+"""
+
+
+def test_two_runs_build_once_and_nothing_of_an_interrupted_one_remains(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    go.write_text(GO)
+    go.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path), "KUBEBUILDER_ASSETS": ""}
+    env["LOG"] = str(tmp_path / "log")
+    folder = Path(run_script(**env).stdout.strip())
+    folder.rename(f"{folder}.part")
+    (tmp_path / "log").unlink()
+    (Path(f"{folder}.part") / "half").touch()
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda _: run_script(**env), range(4)))
+    assert {run.stdout for run in runs} == {f"{folder}\n"}
+    assert {path.name for path in folder.iterdir()} == {"etcd", "kwok"}
+    assert (tmp_path / "log").read_text() == "build\n" * 2, "one build of each module"
 
 
 def test_a_server_that_ends_is_reported_with_its_log(tmp_path: Path) -> None:
