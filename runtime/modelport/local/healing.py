@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import psutil
 
+from modelport.gateway.live_model import STOPPED
 from modelport.local.errors import LoadError
 from modelport.local.process import Supervised
 from modelport.local.triton import TritonModels
@@ -86,7 +87,7 @@ def find_silent(readiness: Mapping[str, Any], states: Mapping[str, Mapping[int, 
     return [
         name
         for name, model in readiness.get("models", {}).items()
-        if not model.get("ready") and "READY" in states.get(name, {}).values()
+        if not model.get("ready") and model.get("reason") != STOPPED.reason and "READY" in states.get(name, {}).values()
     ]
 
 

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from modelport.errors import ModelportError
 from modelport.local.display import Display
 from modelport.local.errors import LoadError, ServeError, TritonDown
 from modelport.local.manifests import Manifest
+from modelport.local.schedules import runs_at
 from modelport.local.sinks import refuse_unusable_sinks
 from modelport.local.state import State, write_file
 from modelport.local.threads import in_thread
@@ -48,6 +50,8 @@ class Publisher:
     cache: Cache = field(default_factory=lambda: Cache(cache_folder() / "models"))
     served: dict[str, Manifest] = field(default_factory=dict)
     """By the model's name: what is in force."""
+    stopped: set[str] = field(default_factory=set)
+    """Those that Triton does not have, since their schedule is closed."""
     _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def prepare_all(self, manifests: Sequence[Manifest]) -> dict[str, Published]:
@@ -113,9 +117,26 @@ class Publisher:
                     log.info("model %s %s", name, "is updated" if old else "is served", extra={"model": name})
 
     async def load_again(self) -> None:
-        """Load all models into a Triton that has just started."""
+        """Load all models into a Triton that has just started, but for those whose schedule is closed."""
         async with self._changing:
-            await asyncio.gather(*map(self._load_again, self.served))
+            await asyncio.gather(*map(self._load_again, self.served.keys() - self.stopped))
+
+    async def follow_schedules(self, now: datetime) -> None:
+        """Unload the models whose schedule has closed, and load those whose schedule has opened."""
+        async with self._changing:
+            await asyncio.gather(*(self._follow_schedule(manifest, now) for manifest in self.served.values()))
+
+    async def _follow_schedule(self, manifest: Manifest, now: datetime) -> None:
+        name, runs = manifest.name, runs_at(manifest.resource, now)
+        if runs == (name not in self.stopped):
+            return
+        log.info("model %s is %s by its schedule", name, "started" if runs else "stopped", extra={"model": name})
+        if runs:
+            self.stopped.discard(name)
+            await self._load_again(name)
+        else:
+            self.stopped.add(name)
+            await self._unload(name)
 
     async def _load_again(self, name: str) -> None:
         if self.triton is None:
@@ -134,7 +155,8 @@ class Publisher:
     async def _load_and_say(self, manifest: Manifest) -> None:
         await self._load(manifest)
         if self.triton is not None:
-            self.display.say(f"  {manifest.name}: loaded")
+            state = "stopped by its schedule" if manifest.name in self.stopped else "loaded"
+            self.display.say(f"  {manifest.name}: {state}")
 
     async def _prepare(self, manifest: Manifest) -> Published:
         work = partial(
@@ -149,8 +171,15 @@ class Publisher:
         return await in_thread(work)
 
     async def _load(self, manifest: Manifest) -> None:
+        """Have Triton load the model, or do without it while its schedule is closed."""
         if self.triton is None:
             return
+        if not runs_at(manifest.resource, datetime.now(UTC)):
+            if manifest.name in self.served and manifest.name not in self.stopped:
+                await self._unload(manifest.name)
+            self.stopped.add(manifest.name)
+            return
+        self.stopped.discard(manifest.name)
         try:
             await self.triton.load(manifest.name)
         except TritonDown:
@@ -173,11 +202,18 @@ class Publisher:
         model_file(self.state.serving, manifest.resource.metadata.name).unlink(missing_ok=True)
         log.info("model %s is not served any more", manifest.name, extra={"model": manifest.name})
         if self.triton is not None:
-            try:
-                await self.triton.unload(manifest.name)
-            except LoadError as error:
-                log.warning("model %s: %s", manifest.name, error, extra={"model": manifest.name})
+            if manifest.name not in self.stopped:
+                await self._unload(manifest.name)
+            self.stopped.discard(manifest.name)
             await in_thread(partial(unpublish, self.state.repository, manifest.name))
+
+    async def _unload(self, name: str) -> None:
+        if self.triton is None:
+            return
+        try:
+            await self.triton.unload(name)
+        except LoadError as error:
+            log.warning("model %s: %s", name, error, extra={"model": name})
 
     def _forget_others(self, manifests: Sequence[Manifest]) -> None:
         """Remove what an earlier run served and this one does not."""

@@ -27,6 +27,7 @@ from modelport.local.options import ServeOptions, listen, parse_address, refuse_
 from modelport.local.process import Supervised
 from modelport.local.processes import build_gateway_command, gateway_ready, running, triton_live
 from modelport.local.publisher import Publisher
+from modelport.local.schedules import follow_schedules
 from modelport.local.sinks import refuse_unusable_sinks
 from modelport.local.state import State, opened_state
 from modelport.local.summary import format_curls, format_summary
@@ -128,6 +129,7 @@ async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals)
 
     endless = [follow_edits(options, catalogue, publisher, keybook)]
     if triton is not None and publisher.triton is not None:
+        endless.append(follow_schedules(publisher.follow_schedules))
         endless.append(Healer(triton, publisher.triton, readyz, partial(_silence_limits, publisher)).run())
     return endless
 

@@ -49,6 +49,7 @@ SERVED: Final = (
     "execution.serverless.timeoutSeconds",
     "execution.serverless.requestQuota",
     "evaluation",
+    "execution.schedule",
     "access.keys",
     "access.anonymous",
     "access.rateLimit",
@@ -93,7 +94,6 @@ REFUSED: Final = (
         frozenset({"CPU"}),
     ),
     Limit("execution.gpu", "is not had by the Triton from PyPI; leave it out, or name another Triton by --triton"),
-    Limit("execution.schedule", _LATER),
     Limit("execution.autoscaling", "needs a cluster: one machine runs the model once; leave it out"),
     Limit("access.gateway", "is an address in a cluster; on one machine leave it out, or use access.ingress.host"),
     Limit("access.grpc", _LATER, frozenset({False})),
@@ -108,6 +108,7 @@ NOTED_WITH_OTHER_TRITON: Final = (
     Limit("model.versions.policy", "rules which versions are loaded, and the Triton named by --triton loads its own"),
     Limit("model.versions.specific", "rules which versions are loaded, and the Triton named by --triton loads its own"),
     Limit("model.source.digest", "is not checked: the Triton named by --triton has files of its own"),
+    Limit("execution.schedule", "stops the answers only: the Triton named by --triton keeps the model"),
     Limit("model.config", "shapes what Triton loads, and the Triton named by --triton loads its own"),
 )
 REFUSED_WITH_OTHER_TRITON: Final = (
