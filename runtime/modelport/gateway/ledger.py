@@ -8,15 +8,16 @@ loses its power forgets the answers of the last second.
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
+
+import orjson
 
 log = logging.getLogger(__name__)
 
@@ -58,18 +59,22 @@ class Entry:
         return replace(self, answered=self.answered + 1, ever=self.ever + 1)
 
 
+_MEMBERS = frozenset(each.name for each in fields(Entry))
+
+
 def encode_entry(entry: Entry) -> bytes:
     """Write a file's content: JSON, filled up with spaces."""
-    return json.dumps(asdict(entry)).encode().ljust(FILE_BYTES - 1) + b"\n"
+    members = {name: getattr(entry, name) for name in _MEMBERS}
+    return orjson.dumps(members).ljust(FILE_BYTES - 1) + b"\n"
 
 
 def parse_entry(content: bytes) -> Entry:
     """Read a file's content, an empty one as a new account; raise ValueError if it is none."""
     if not content:
         return Entry()
-    found: Any = json.loads(content)
-    if not isinstance(found, dict) or found.keys() != asdict(Entry()).keys():
-        raise ValueError("expected an object with month, answered, ever and in_flight")
+    found: Any = orjson.loads(content.rstrip())
+    if not isinstance(found, dict) or found.keys() != _MEMBERS:
+        raise ValueError(f"expected an object with {', '.join(sorted(_MEMBERS))}")
     numbers = found["in_flight"]
     if not isinstance(found["month"], str) or not isinstance(numbers, list):
         raise ValueError("expected month to be text and in_flight a list")
