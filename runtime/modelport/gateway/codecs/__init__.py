@@ -1,1 +1,1 @@
-"""What several formats share: JSON text, base64 and nested lists, to and from numpy arrays."""
+"""What several formats share: JSON text, CSV, base64 and nested lists, to and from numpy arrays."""

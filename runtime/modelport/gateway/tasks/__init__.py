@@ -5,5 +5,6 @@ detection.py        the outputs of a detector → `Detections`, by `spec.io.dete
 boxes.py            layouts and units of boxes, overlap
 suppression.py      overlapping boxes → the best ones
 masks.py            masks → outlines
+tabular.py          what is said of the rows of a table
 outputs.py          the checks that all of them make on what a model gave
 """

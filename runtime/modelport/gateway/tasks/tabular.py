@@ -32,7 +32,7 @@ class Predictions:
     values: Sequence[str]
     """Names of classes or numbers, as cells; empty where the model gave no finite number."""
     classes: Array
-    """Number of each row's class, int64 [rows]; 0 for a regression, -1 where nothing is said."""
+    """Number of each row's class, int64 [rows]; 0 for a regression, -1 where there is no number."""
     probabilities: Array | None = None
     """Of each class [rows, classes], NaN where nothing is said; None where the model gives none."""
 
@@ -55,15 +55,15 @@ def classify(outputs: Mapping[str, Array], name: str, rows: int, labels: Sequenc
     if array.dtype.kind == "O":
         return Predictions(_texts(_one_a_row(array, rows)), np.full(rows, _NO_CLASS))
     if array.dtype.kind in "iub" and array.size == rows:
-        classes = _one_a_row(array, rows).astype(np.int64)
-        return Predictions([_class_cell(each, labels) for each in classes.tolist()], classes)
+        found = _one_a_row(array, rows).astype(np.int64)
+        cells = [class_name(each, labels) if each >= 0 else str(each) for each in found.tolist()]
+        return Predictions(cells, np.maximum(found, _NO_CLASS))
     scores = class_scores(outputs, name, rows)
     finite = np.asarray(np.isfinite(scores).all(axis=1, keepdims=True))
     chances = probabilities(np.where(finite, scores, 0))
     classes = np.where(finite[:, 0], chances.argmax(axis=1), _NO_CLASS)
-    return Predictions(
-        [_class_cell(each, labels) for each in classes.tolist()], classes, np.where(finite, chances, np.nan)
-    )
+    cells = ["" if each == _NO_CLASS else class_name(each, labels) for each in classes.tolist()]
+    return Predictions(cells, classes, np.where(finite, chances, np.nan))
 
 
 def regress(outputs: Mapping[str, Array], name: str, rows: int) -> Predictions:
@@ -93,10 +93,6 @@ def _one_a_row(array: Array, rows: int) -> Array:
     if array.size != rows:
         raise misfit(_FIELD, f"one value for each of {rows} rows", array)
     return array.reshape(rows)
-
-
-def _class_cell(number: int, labels: Sequence[str]) -> str:
-    return "" if number == _NO_CLASS else class_name(number, labels)
 
 
 def _texts(array: Array) -> list[str]:

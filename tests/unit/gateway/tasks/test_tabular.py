@@ -78,6 +78,10 @@ class TestClassify:
     def test_a_class_beyond_the_labels_is_its_number(self) -> None:
         assert classified([3, 0], np.int64).values == ["3", "x"]
 
+    def test_a_number_below_zero_is_no_place_in_the_labels(self) -> None:
+        found = classified([-2, 1], np.int64)
+        assert (found.values, found.classes.tolist()) == (["-2", "y"], [-1, 1])
+
     def test_text_is_the_class(self) -> None:
         found = classified(["é".encode(), b""], object)
         assert (found.values, found.probabilities) == (["é", ""], None)
