@@ -59,7 +59,8 @@ class Entry:
         return replace(self, answered=self.answered + 1, ever=self.ever + 1)
 
 
-_MEMBERS = frozenset(each.name for each in fields(Entry))
+_MEMBERS = {each.name: None for each in fields(Entry)}
+"""In the order in which they are written."""
 
 
 def encode_entry(entry: Entry) -> bytes:
@@ -73,8 +74,8 @@ def parse_entry(content: bytes) -> Entry:
     if not content:
         return Entry()
     found: Any = orjson.loads(content.rstrip())
-    if not isinstance(found, dict) or found.keys() != _MEMBERS:
-        raise ValueError(f"expected an object with {', '.join(sorted(_MEMBERS))}")
+    if not isinstance(found, dict) or found.keys() != _MEMBERS.keys():
+        raise ValueError(f"expected an object with {', '.join(_MEMBERS)}")
     numbers = found["in_flight"]
     if not isinstance(found["month"], str) or not isinstance(numbers, list):
         raise ValueError("expected month to be text and in_flight a list")
