@@ -9,7 +9,7 @@ to their port.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from aiohttp import web
 from modelport.gateway.app import Gateway
 from modelport.gateway.exposition import Exposition
 from modelport.gateway.formats import FORMATS
+from modelport.gateway.formats.base import Format, Model
 from modelport.gateway.openapi import build_openapi
 
 
@@ -47,8 +48,10 @@ def _with_health(gateway: Gateway, state: Callable[[], dict[str, Any]]) -> web.A
     async def readyz(_: web.Request) -> web.Response:
         return _json(state(), status=200 if gateway.ready else 503)
 
+    document = Document(gateway)
+
     async def openapi(_: web.Request) -> web.Response:
-        return _json(describe(gateway))
+        return web.Response(body=document.read(), content_type="application/json")
 
     app = web.Application()
     app.router.add_get("/healthz", healthz)
@@ -73,14 +76,32 @@ def _with_sinks(state: dict[str, Any], gateway: Gateway) -> dict[str, Any]:
     return state
 
 
-def describe(gateway: Gateway) -> dict[str, Any]:
-    """The OpenAPI document of the models that are loaded now."""
-    served = []
+class Document:
+    """The OpenAPI document of the models that are loaded now.
+
+    It is made when it is asked for and they have changed: it takes tens of milliseconds, and anybody may ask.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._served: list[tuple[Model, list[Format]]] | None = None
+        self._body = b""
+
+    def read(self) -> bytes:
+        """Return its JSON."""
+        served = list(_served(self._gateway))
+        if served != self._served:
+            self._body = orjson.dumps(build_openapi(served))
+            self._served = served
+        return self._body
+
+
+def _served(gateway: Gateway) -> Iterator[tuple[Model, list[Format]]]:
+    """Yield each model as its newest known version is, in its formats."""
     for model in gateway.models:
         meta = next((known.meta for known in model.newest_first() if known.meta is not None), None)
         if meta is not None:
-            served.append((model.view(meta), [FORMATS[name] for name in model.apis if name in FORMATS]))
-    return build_openapi(served)
+            yield model.view(meta), [FORMATS[name] for name in model.apis if name in FORMATS]
 
 
 def _json(value: Any, *, status: int = 200) -> web.Response:
