@@ -7,6 +7,7 @@ the headers that every answer has.
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -432,3 +433,47 @@ async def test_health_is_told_for_each_model(start: Start) -> None:
 
     assert response.status == 200
     assert (await response.json())["models"]["half"] == {"ready": True, "state": "READY", "reason": ""}
+
+
+STOPPED = {
+    "schedule": {
+        "windows": [{"start": "00:00", "end": "24:00"}],
+        "override": {"until": "9000-01-01T00:00:00Z", "state": "Stopped"},
+    }
+}
+IN_WORDS = "model half is stopped by its schedule until 9000-01-01T00:00:00Z"
+CLOSED = {
+    "tensorflow-serving": ("/v1/models/half:predict", {"error": IN_WORDS}),
+    "open-inference": ("/v2/models/half/infer", {"error": IN_WORDS}),
+    "nnc": ("/v1/dedicated/classifiers/half/inference", {"error": "Unavailable", "message": IN_WORDS}),
+}
+
+
+@pytest.mark.parametrize(("path", "expected"), CLOSED.values(), ids=CLOSED)
+async def test_a_closed_model_is_refused_in_the_formats_own_shape(
+    start: Start, path: str, expected: dict[str, str]
+) -> None:
+    port = await start(execution=STOPPED)
+    status, text, headers = await port.post(path, b"{")
+
+    assert (status, json.loads(text)) == (503, expected)
+    assert int(headers["Retry-After"]) > 10**9
+    assert not port.triton.traces
+    assert port.count("modelport_errors_total", reason="stopped_by_schedule") == 1
+    assert port.gateway.ready
+    assert not port.gateway.models.get("half").ready
+
+
+async def test_a_closed_model_asks_for_the_key_first_and_the_rate_after(start: Start) -> None:
+    port = await start(execution=STOPPED, access={"rateLimit": {"requestsPerSecond": 1, "burst": 1}})
+    assert (await port.post(x_api_key="wrong"))[0] == 401
+    assert [(await port.post())[0] for _ in range(3)] == [503, 503, 503]
+
+
+async def test_a_closed_model_says_that_it_is_not_ready(start: Start) -> None:
+    port = await start(execution=STOPPED)
+    for path in ("/v2/models/half/ready", "/v2/models/half/versions/1/ready"):
+        assert (await port.client.get(path, headers={"x-api-key": KEY})).status != 200
+    assert (await port.client.get("/v2/models/half", headers={"x-api-key": KEY})).status == 503
+    body = await (await port.client.get("/readyz")).json()
+    assert body["models"]["half"] == {"ready": False, "state": "UNAVAILABLE", "reason": "StoppedBySchedule"}
