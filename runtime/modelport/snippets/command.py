@@ -33,7 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="the name of a served model")
     add("--lang", required=True, type=_language, metavar="LANG", help="the language; below are those there are")
-    add("--api", metavar="API", help="the API to use, as in spec.apis (default: the model's first)")
+    add(
+        "--api",
+        metavar="API",
+        help="the API, as in spec.apis (default: the model's first, with --file its first with files)",
+    )
     add("--url", default=DEFAULT_BASE, metavar="URL", help="where the model is served (default: %(default)s)")
     add("--file", metavar="PATH", help="write code that sends this picture or sound, in place of the server's example")
 
@@ -41,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the program and return the exit code; raise ModelportError."""
     operations = asyncio.run(fetch_operations(args.url))
+    if args.file is not None and args.api is None:
+        operations = tuple(each for each in operations if each.model == args.model and each.file) or operations
     operation = choose(operations, args.model, args.api)
     try:
         code = render(LANGUAGES[args.lang], build_call(operation, args.file))

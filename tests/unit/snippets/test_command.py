@@ -12,16 +12,22 @@ from aiohttp.test_utils import TestServer, unused_port
 
 from modelport.cli import main
 
+
+def operation(model: str, api: str, example: object, **members: object) -> dict[str, object]:
+    content = {"application/json": {"example": example}}
+    return {"post": {"tags": [model], "x-modelport-api": api, "requestBody": {"content": content}, **members}}
+
+
 DOCUMENT = {
     "paths": {
-        "/v1/models/half:predict": {
-            "post": {
-                "tags": ["half"],
-                "x-modelport-api": "tensorflow-serving",
-                "security": [{"apiKey": []}],
-                "requestBody": {"content": {"application/json": {"example": {"instances": [1.0]}}}},
-            }
-        }
+        "/v1/models/half:predict": operation("half", "tensorflow-serving", {"instances": [1.0]}),
+        "/v1/models/cups:predict": operation("cups", "tensorflow-serving", {"instances": [[0, 255]]}),
+        "/cups/predict": operation(
+            "cups",
+            "nexus",
+            {"image_type": "base64", "data": "AAAA"},
+            **{"x-modelport-file": {"pointer": "/data", "mediaType": "image/png"}},
+        ),
     }
 }
 
@@ -50,9 +56,25 @@ def test_the_program_is_all_that_is_printed(base: str, capfdbinary: pytest.Captu
 
 
 @pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        pytest.param([], "/v1/models/cups:predict", id="its first API"),
+        pytest.param(["--api", "nexus"], "/cups/predict", id="the API asked for"),
+        pytest.param(["--file", "a.png"], "/cups/predict", id="the first API that takes a file"),
+    ],
+)
+def test_the_api_is_chosen(
+    arguments: list[str], path: str, base: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["snippet", "cups", *arguments, "--lang", "go", "--url", base]) == 0
+
+    assert f'const url = "{base}{path}"' in capfdbinary.readouterr().out.decode()
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param(["other"], "'other', only for half", id="an unknown model"),
+        pytest.param(["other"], "'other', only for half, cups", id="an unknown model"),
         pytest.param(["half", "--api", "nexus"], "it has them for tensorflow-serving", id="an unknown API"),
         pytest.param(["half", "--file", "a.png"], "a request to 'half' holds no file", id="a file for numbers"),
     ],
