@@ -171,13 +171,15 @@ class Publisher:
         return await in_thread(work)
 
     async def _load(self, manifest: Manifest) -> None:
-        """Have Triton load the model, or do without it while its schedule is closed."""
+        """Have Triton load the model, unless its schedule is closed.
+
+        A model that an edit closes is unloaded by `follow_schedules`, when the gateway has been told of the edit.
+        """
         if self.triton is None:
             return
         if not runs_at(manifest.resource, datetime.now(UTC)):
-            if manifest.name in self.served and manifest.name not in self.stopped:
-                await self._unload(manifest.name)
-            self.stopped.add(manifest.name)
+            if manifest.name not in self.served:
+                self.stopped.add(manifest.name)
             return
         self.stopped.discard(manifest.name)
         try:

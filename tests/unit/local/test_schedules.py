@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from modelport.api.serving import model_file
 from modelport.local import publisher as publisher_module
 from modelport.local.errors import LoadError
 from modelport.local.healing import find_silent
@@ -106,9 +107,12 @@ async def test_a_model_that_cannot_be_loaded_when_it_opens_is_told_once(publishe
     assert caplog.text.count("out of memory") == 1
 
 
-async def test_an_edit_of_the_schedule_takes_effect_at_once(publisher, manifest):
+async def test_an_edit_that_closes_a_model_is_told_to_the_gateway_before_it_is_unloaded(publisher, manifest):
     await start(publisher, manifest("half"))
     await publisher.update([manifest("half", execution=CLOSED)])
+    assert "override" in model_file(publisher.state.serving, "half").read_text()
+    assert publisher.triton.asked == ["load half"]
+    await publisher.follow_schedules(NOW)
     await publisher.update([manifest("half")])
     assert publisher.triton.asked == ["load half", "unload half", "load half"]
 
