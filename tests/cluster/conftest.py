@@ -18,6 +18,7 @@ import pytest
 from control_plane.cluster import Cluster, start_cluster
 from kubernetes import client, config
 from kubernetes.client.rest import RESTClientObject
+from running_operator import RunningOperator, operator_config, run_operator
 
 REPOSITORY = Path(__file__).parents[2]
 CRD = REPOSITORY / "crds" / "publishedmodels.yaml"
@@ -106,6 +107,13 @@ def crd(kubectl: Callable[..., str]) -> str:
     name = "publishedmodels.modelport.io"
     kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=20s")
     return name
+
+
+@pytest.fixture
+def operator(cluster: Cluster, namespace: str, crd: str) -> Iterator[RunningOperator]:
+    """Give an operator that works in the test's namespace alone, with a clock that the test may move."""
+    with run_operator(cluster, operator_config(namespace)) as running:
+        yield running
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ opens this cluster and no other one.
 
 from __future__ import annotations
 
+import json
 import secrets
 import socket
 import subprocess
@@ -31,6 +32,7 @@ USERS = {
     "controllers": ("system:kube-controller-manager", ""),
     "scheduler": ("system:kube-scheduler", ""),
     "kwok": ("kwok", "system:masters"),
+    "operator": ("operator", "system:masters"),
 }
 """Who may log in: the name of the kubeconfig, the user and the group."""
 
@@ -65,6 +67,16 @@ class Cluster:
         if done.returncode:
             raise KubectlFailed(f"kubectl {' '.join(map(str, arguments))}: {done.stderr}")
         return done.stdout
+
+    def writes(self, user: str, namespace: str) -> list[str]:
+        """Return what a user has written in a namespace, the eldest first: `VERB PLURAL[/SUBRESOURCE] NAME STATUS`."""
+        lines = (self.folder / "audit.log").read_text().splitlines()
+        events = [json.loads(line) for line in lines if f'"namespace":"{namespace}"' in line]
+        return [
+            f"{event['verb']} {describe(event['objectRef'])} {event['responseStatus']['code']}"
+            for event in events
+            if event["user"]["username"] == user
+        ]
 
     def answers(self, path: str) -> bool:
         """Tell whether the API server answers `path` with success."""
@@ -137,13 +149,21 @@ def write_logins(folder: Path, url: str) -> None:
         kubeconfig = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": "apiserver.crt"}}],
+            "clusters": [
+                {"name": "test", "cluster": {"server": url, "certificate-authority": f"{folder}/apiserver.crt"}}
+            ],
             "users": [{"name": name, "user": {"token": token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": name}}],
             "current-context": "test",
         }
         (folder / f"{name}.kubeconfig").write_text(yaml.safe_dump(kubeconfig))
     (folder / "tokens.csv").write_text("".join(rows))
+
+
+def describe(reference: dict[str, str]) -> str:
+    """Return the object of a call as an audit event refers to it: kind, subresource and name."""
+    parts = [reference["resource"], reference.get("subresource", "")]
+    return f"{'/'.join(filter(None, parts))} {reference.get('name', '')}".strip()
 
 
 def openapi_path(definition: Path) -> str:

@@ -33,6 +33,9 @@ def api_server_flags(folder: Path, port: int) -> list[str]:
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={folder}/service-accounts.key",
         f"--service-account-signing-key-file={folder}/service-accounts.key",
+        f"--audit-policy-file={HERE}/audit.yaml",
+        f"--audit-log-path={folder}/audit.log",
+        "--audit-log-mode=blocking",  # what has been answered stands there
         "--service-cluster-ip-range=10.96.0.0/16",
         "--endpoint-reconciler-type=none",  # it would publish its own address, which may not be a loopback one
         "--profiling=false",
