@@ -1,19 +1,20 @@
-"""The command `modelport`: arguments in, exit code out. Everything else is a layer below."""
+"""The command `modelport`: arguments in, exit code out. Everything else is a layer below.
+
+What a command needs is imported when that command is asked for: all of it together takes a second.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from modelport import __version__, loadtest, logs, snippets
+from modelport import __version__, logs
 from modelport.errors import ModelportError
-from modelport.local.check import check
 from modelport.local.errors import UsageError
-from modelport.local.options import ServeOptions
-from modelport.local.serve import serve
 
 FAILED = 1
 WRONG = 2
@@ -63,6 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+class _CommandParser(argparse.ArgumentParser):
+    """The parser of one command, which gets its arguments when it is asked for."""
+
+    def __init__(self, *, add_arguments: Callable[[argparse.ArgumentParser], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._add_arguments: Callable[[argparse.ArgumentParser], None] | None = add_arguments
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        add_arguments, self._add_arguments = self._add_arguments, None
+        if add_arguments is not None:
+            add_arguments(self)
+        return super().parse_known_args(args, namespace)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = argparse.ArgumentParser(
@@ -72,35 +87,18 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"modelport {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add_serve(
-        commands.add_parser(
-            "serve",
-            help="serve models on this machine",
-            description="Serve the PublishedModels of manifests on this machine, with Triton and the gateway.",
-            epilog=_SERVE_EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-    )
-    _add_check(
-        commands.add_parser(
-            "check",
-            help="find what is wrong with a manifest and its model",
-            description="Check manifests and the models they name, without serving them.",
-            epilog=_CHECK_EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-    )
-    measure = commands.add_parser("loadtest", help="measure a served model")
-    loadtest.add_arguments(measure)
-    measure.set_defaults(run=loadtest.run)
-    snippet = commands.add_parser("snippet", help="print a program that asks a served model")
-    snippets.add_arguments(snippet)
-    snippet.set_defaults(run=snippets.run)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_CommandParser)
+    for name, command in COMMANDS.items():
+        commands.add_parser(name, help=command.help, add_arguments=command.add_arguments)
     return parser
 
 
 def _add_serve(parser: argparse.ArgumentParser) -> None:
+    from modelport.local.options import ServeOptions
+
+    parser.description = "Serve the PublishedModels of manifests on this machine, with Triton and the gateway."
+    parser.epilog = _SERVE_EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     defaults = ServeOptions(())
     add = parser.add_argument
     add("paths", nargs="+", type=Path, metavar="FILE", help="a manifest, or a folder of them")
@@ -136,6 +134,9 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Check manifests and the models they name, without serving them."
+    parser.epilog = _CHECK_EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
     add("paths", nargs="+", type=Path, metavar="FILE", help="a manifest, or a folder of them")
     add("--offline", action="store_true", help="check the manifests alone and fetch no model")
@@ -143,12 +144,38 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_check)
 
 
+def _add_loadtest(parser: argparse.ArgumentParser) -> None:
+    from modelport import loadtest
+
+    loadtest.add_arguments(parser)
+    parser.set_defaults(run=loadtest.run)
+
+
+def _add_snippet(parser: argparse.ArgumentParser) -> None:
+    from modelport import snippets
+
+    snippets.add_arguments(parser)
+    parser.set_defaults(run=snippets.run)
+
+
+def _add_fetch(parser: argparse.ArgumentParser) -> None:
+    from modelport.repository import command
+
+    command.add_arguments(parser)
+    parser.set_defaults(run=command.run)
+
+
 def _serve(args: argparse.Namespace) -> int:
+    from modelport.local.options import ServeOptions
+    from modelport.local.serve import serve
+
     given = {name: value for name, value in vars(args).items() if name != "run"}
     return asyncio.run(serve(ServeOptions(**given | {"paths": tuple(args.paths)})))
 
 
 def _check(args: argparse.Namespace) -> int:
+    from modelport.local.check import check
+
     return check(tuple(args.paths), sys.stdout, offline=args.offline, secrets=args.secrets)
 
 
@@ -163,3 +190,17 @@ def _fail(message: str, code: int) -> int:
     for line in message.splitlines():
         print(f"modelport: {line}", file=sys.stderr)  # noqa: T201 - the command's own voice
     return code
+
+
+class _Command(NamedTuple):
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+
+
+COMMANDS: Mapping[str, _Command] = {
+    "serve": _Command("serve models on this machine", _add_serve),
+    "check": _Command("find what is wrong with a manifest and its model", _add_check),
+    "loadtest": _Command("measure a served model", _add_loadtest),
+    "snippet": _Command("print a program that asks a served model", _add_snippet),
+    "fetch": _Command("bring a Pod's model to its Triton and gateway", _add_fetch),
+}

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from modelport.api.frozen import Frozen
 from modelport.api.model import PublishedModel
 from modelport.api.parse import parse_manifest
+from modelport.api.serving import Document
 
 LIVE_FIELDS: Final[Sequence[str]] = (
     "access",
@@ -43,7 +43,7 @@ LIVE_FIELDS: Final[Sequence[str]] = (
 Spec = dict[str, Any]
 
 
-class LiveSettings(Frozen):
+class LiveSettings(Document):
     """The live half of one resource, as a file beside its ServedModel."""
 
     spec: Mapping[str, Any]

@@ -2,8 +2,10 @@
 
     FOLDER/models/NAME.json   ServedModel: the resource, what is served of it, its class labels
     FOLDER/keys/NAME.json     KeyDigests: which keys open it
+    FOLDER/live/NAME.json     LiveSettings (`modelport.api.live`): takes the place of what the resource has of the same
 
-NAME is `metadata.name`. In a cluster the files come from a ConfigMap and a Secret; the gateway sees no difference.
+NAME is `metadata.name`. In a Pod its own fetch writes `models/`; `keys/` is a mounted Secret, and `live/` a mounted
+ConfigMap; on one machine there is no `live/`. The gateway sees no difference.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from modelport.api.parse import InvalidManifest
 from modelport.api.problems import problems_of
 
 
-class _Document(Frozen):
+class Document(Frozen):
+    """One file of the configuration."""
+
     def dump_json(self) -> str:
         """Write the file's content."""
         return json.dumps(self.to_manifest(), indent=2, ensure_ascii=False)
@@ -34,7 +38,7 @@ class _Document(Frozen):
             raise InvalidManifest(where, problems_of(error, cls)) from error
 
 
-class ServedModel(_Document):
+class ServedModel(Document):
     """One model as the gateway serves it."""
 
     resource: PublishedModel
@@ -57,7 +61,7 @@ class KeyDigest(Frozen):
     """Since then the key is refused as inactive; the entry stays for 90 days, so that the refusal can say so."""
 
 
-class KeyDigests(_Document):
+class KeyDigests(Document):
     """The keys of one model. No key opens a model without keys, unless it is anonymous."""
 
     keys: tuple[KeyDigest, ...] = ()
@@ -71,3 +75,8 @@ def model_file(folder: Path, name: str) -> Path:
 def keys_file(folder: Path, name: str) -> Path:
     """Return the place of a model's KeyDigests."""
     return folder / "keys" / f"{name}.json"
+
+
+def live_file(folder: Path, name: str) -> Path:
+    """Return the place of a model's LiveSettings."""
+    return folder / "live" / f"{name}.json"

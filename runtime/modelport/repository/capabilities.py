@@ -39,3 +39,6 @@ NVIDIA_IMAGE = Capabilities(
     backends=frozenset({"onnxruntime", "pytorch", "tensorrt", "openvino", "python"}),
 )
 """NVIDIA's image for clusters. It has no TensorFlow since 25.03, hence SavedModel is converted."""
+
+BY_NAME: Mapping[str, Capabilities] = {"full": NVIDIA_IMAGE, "wheel": WHEEL}
+"""As a Pod's fetch is told of the Triton beside it."""

@@ -2,7 +2,8 @@
 
 FetchError             the source refused, lied or broke off for good
 ├── Unreachable        nobody answered, or not to the end; another attempt may succeed
-└── Changed            the source was changed while it was read; a new listing may succeed
+├── Changed            the source was changed while it was read; a new listing may succeed
+└── WrongDigest        it is whole, and not what was asked for
 CacheError             the disk is full or cannot be written
 InvalidModel           the files are there and cannot be served
 """
@@ -29,6 +30,10 @@ class Unreachable(FetchError):
 
 class Changed(FetchError):
     """What came is not what was listed: somebody writes there at this moment."""
+
+
+class WrongDigest(FetchError):
+    """Files that came whole and are not those that the digest stands for."""
 
 
 class CacheError(ModelportError):

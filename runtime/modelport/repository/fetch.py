@@ -25,7 +25,7 @@ from modelport.repository.archive import UnsafeArchive, is_archive, unpack
 from modelport.repository.cache import Cache, Fetched, Seen
 from modelport.repository.digest import folder_digest, is_digest
 from modelport.repository.disk import remove
-from modelport.repository.errors import CacheError, Changed, FetchError, Unreachable
+from modelport.repository.errors import CacheError, Changed, FetchError, Unreachable, WrongDigest
 from modelport.repository.limits import FetchLimits
 from modelport.repository.paths import Names, UnsafePath
 from modelport.repository.progress import Progress, silent
@@ -178,7 +178,7 @@ class _Fetch:
         digest = folder_digest(found) if listing.folder else found[files[0].name]
         if self._digest not in (None, digest):
             remove(staged)
-            raise FetchError(self._uri, f"has the digest {digest} where {self._digest} was expected")
+            raise WrongDigest(self._uri, f"has the digest {digest} where {self._digest} was expected")
         return digest
 
     def _unpacked(self, listing: Listing, staged: Path) -> tuple[Path, bool]:

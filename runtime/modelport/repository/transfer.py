@@ -9,7 +9,7 @@ from threading import Event, Lock
 
 from modelport.repository.digest import file_digest
 from modelport.repository.disk import sync
-from modelport.repository.errors import FetchError, Unreachable
+from modelport.repository.errors import FetchError, Unreachable, WrongDigest
 from modelport.repository.limits import FetchLimits
 from modelport.repository.progress import Progress
 from modelport.repository.sources.base import CHUNK, RemoteFile, Source, Stream
@@ -66,7 +66,7 @@ def transfer(source: Source, file: RemoteFile, target: Path, part: Path, limits:
             _receive(source, file, received, limits, meter)
         if file.digest not in (None, received.digest):
             part.unlink()
-            raise FetchError(
+            raise WrongDigest(
                 meter.uri, f"has the digest {received.digest} where {file.digest} was expected: {file.name}"
             )
         digest = received.digest

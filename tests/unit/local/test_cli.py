@@ -90,6 +90,6 @@ def test_a_problem_of_the_system_is_one_line(monkeypatch, capsys):
     def full(*_, **__):
         raise OSError(28, "No space left on device", "/state/keys")
 
-    monkeypatch.setattr("modelport.cli.check", full)
+    monkeypatch.setattr("modelport.local.check.check", full)
     assert main(["check", "m.yaml"]) == 1
     assert capsys.readouterr().err == "modelport: /state/keys: No space left on device\n"

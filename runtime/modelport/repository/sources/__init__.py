@@ -42,9 +42,8 @@ _REFUSED: Mapping[str, str] = {
 
 
 def open_source(uri: str, credentials: Mapping[str, str], limits: FetchLimits) -> Source:
-    """Find the source that a URI names; a plain path is a file. Nothing is asked of it yet."""
-    name, colon, _ = uri.partition(":")
-    name = name.lower() if colon and "/" not in name else "file"
+    """Find the source that a URI names. Nothing is asked of it yet."""
+    name = scheme_of(uri)
     if name in _REFUSED:
         raise FetchError(uri, _REFUSED[name])
     if name not in _SCHEMES:
@@ -55,3 +54,9 @@ def open_source(uri: str, credentials: Mapping[str, str], limits: FetchLimits) -
     except ModuleNotFoundError as error:
         raise FetchError(uri, f"needs the Python package {error.name!r}: {scheme.install}") from error
     return cast(Source, module.build_source(uri, credentials, limits))
+
+
+def scheme_of(uri: str) -> str:
+    """Return a URI's scheme; a plain path is a file."""
+    name, colon, _ = uri.partition(":")
+    return name.lower() if colon and "/" not in name else "file"
