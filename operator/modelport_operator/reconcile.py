@@ -150,8 +150,10 @@ def parse(resource: Manifest) -> PublishedModel:
 
 
 def pins_of(resource: Manifest, digest: str) -> dict[str, str]:
-    """Return the version and digest that the first Pod with these settings found, for later ones to take the same."""
+    """Return the version and digest that the first Pod with these settings found, for later ones to take the same.
+
+    They name the settings, since a Pod of others may start again while these are rolled out.
+    """
     model = resource.get("status", {}).get("model", {})
-    if model.get("config") != digest:
-        return {}
-    return {name: model[name] for name in ("version", "digest") if name in model}
+    found = {} if model.get("config") != digest else model
+    return {"config": digest} | {name: found[name] for name in ("version", "digest") if name in found}

@@ -36,7 +36,7 @@ class Context:
     key_digests: KeyDigests | None = None
     """What the gateways are told of the keys; None for an anonymous model."""
     pins: Mapping[str, str] = field(default_factory=dict)
-    """What the first fetch found and later ones must take: `version`, `digest`."""
+    """What the first fetch found and later ones must take: `version` and `digest`, for the settings of `config`."""
 
     @property
     def name(self) -> str:

@@ -11,12 +11,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelport.api import model_name
 from modelport.api.execution import Gpu
 from modelport.api.names import GATEWAY_PORT, METRICS_PORT, TRITON_GRPC_PORT
 from modelport_operator.desired.base import Context
 from modelport_operator.desired.config_maps import config_digest
 from modelport_operator.names import VERSION_TAG, config_name, key_digests_name, labels, live_name, selector
-from modelport_operator.paths import CONFIG, MODELS, PINS, SECRETS, SERVING, SHARED_MEMORY, TEMPORARY
+from modelport_operator.paths import (
+    CONFIG,
+    LIVE,
+    LIVE_FILE,
+    MODELS,
+    MOUNTED_PINS_FILE,
+    PINS_FILE,
+    RESOURCE_FILE,
+    SECRETS,
+    SERVING,
+    SHARED_MEMORY,
+    TEMPORARY,
+    TERMINATION_LOG,
+)
 from modelport_operator.resources import Manifest
 
 USER = 1000
@@ -102,11 +116,14 @@ def _build_fetch(context: Context) -> Manifest:
         "imagePullPolicy": context.config.image_pull_policy,
         "command": ["modelport", "fetch"],
         "args": [
-            f"--resource={CONFIG}/resource.json",
-            f"--pins={PINS}/pins.json",
+            f"--resource={CONFIG}/{RESOURCE_FILE}",
+            f"--live={LIVE}/{context.name}.json",
+            f"--pins={LIVE}/{MOUNTED_PINS_FILE}",
             f"--repository={MODELS}",
             f"--serving={SERVING}",
             f"--secrets={SECRETS}",
+            f"--termination-log={TERMINATION_LOG}",
+            "--log-format=json",
         ],
         "env": [{"name": "HOME", "value": TEMPORARY}],
         "resources": FETCH_RESOURCES,
@@ -114,7 +131,7 @@ def _build_fetch(context: Context) -> Manifest:
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             _mount("config", CONFIG, read_only=True),
-            _mount("live", PINS, read_only=True),
+            _mount("live", LIVE, read_only=True),
             _mount("models", MODELS),
             _mount("serving", SERVING),
             _mount("fetch-tmp", TEMPORARY),
@@ -134,6 +151,9 @@ def _build_triton(context: Context) -> Manifest:
         "command": ["tritonserver"],
         "args": [
             f"--model-repository={MODELS}",
+            # By name, since fetch keeps its downloads in a folder beside the model's.
+            "--model-control-mode=explicit",
+            f"--load-model={model_name(context.model)}",
             # A version that cannot be loaded must not take the others down; the gateway says which it is.
             "--exit-on-error=false",
             "--strict-readiness=false",
@@ -181,6 +201,7 @@ def _build_gateway(context: Context) -> Manifest:
             f"--triton=127.0.0.1:{TRITON_GRPC_PORT}",
             f"--triton-metrics=http://127.0.0.1:{TRITON_METRICS_PORT}/metrics",
             f"--secrets={SECRETS}",
+            f"--drain-seconds={context.model.spec.limits.timeout_seconds}",
             "--log-format=json",
         ],
         "env": [{"name": "HOME", "value": TEMPORARY}],
@@ -250,7 +271,7 @@ def _build_volumes(context: Context) -> list[Manifest]:
             "name": "live",
             "configMap": {
                 "name": live_name(name),
-                "items": [_as_json("live.json", name), {"key": "pins.json", "path": "pins.json"}],
+                "items": [_as_json(LIVE_FILE, name), {"key": PINS_FILE, "path": MOUNTED_PINS_FILE}],
             },
         },
         *keys,
