@@ -32,10 +32,14 @@ class Controller:
         self.reconciler = Reconciler(cluster, config)
         self.synced = asyncio.Event()
         """Set once everything that stands in the cluster is known: before, a child could seem to be missing."""
+        self.outdated = asyncio.Event()
+        """Set when the cluster has come to have other optional kinds, so that others must be watched."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """List what there is, then begin to work."""
+        """List what there is, then begin to work; does nothing if that has begun."""
+        if self._tasks:
+            return
         await self.resync()
         self._tasks = [asyncio.create_task(self._work()) for _ in range(self.config.workers)]
         self._tasks.append(asyncio.create_task(self._resync_for_ever()))
@@ -61,7 +65,10 @@ class Controller:
 
     async def resync(self) -> None:
         """List everything, and wake every resource: a watch that broke may have missed something."""
-        self.reconciler.optional = await self.cluster.optional_kinds()
+        optional = await self.cluster.optional_kinds()
+        if self.synced.is_set() and optional != self.reconciler.optional:
+            self.outdated.set()
+        self.reconciler.optional = optional
         for kind in (*(each for each in WATCHED if not each.optional), *self.reconciler.optional, PUBLISHED_MODEL):
             self.store.replace(kind, await self.cluster.list_all(kind, self.config.namespaces))
         self.cluster.forget_secrets()

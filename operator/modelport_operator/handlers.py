@@ -10,31 +10,44 @@ import logging
 from typing import Any
 
 import kopf
+from kubernetes.aio.client import Configuration
 
+from modelport_operator.api_server import ApiError
+from modelport_operator.connection import find_api_server, kopf_login
 from modelport_operator.controller import Controller
 from modelport_operator.names import OURS
 from modelport_operator.resources import PUBLISHED_MODEL, WATCHED, Kind
 
 
-def build_registry(controller: Controller) -> kopf.OperatorRegistry:
-    """Return kopf's handlers around one controller."""
+def build_registry(controller: Controller, connection: Configuration | None = None) -> kopf.OperatorRegistry:
+    """Return kopf's handlers around one controller; without a connection they look for one themselves."""
     registry = kopf.OperatorRegistry()
 
+    def follow(kind: Kind) -> None:
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_follower(controller, kind))
+
     @kopf.on.login(registry=registry)
-    def log_in(**parts: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**parts) or kopf.login_with_kubeconfig(**parts)
+    async def log_in(**_: Any) -> kopf.ConnectionInfo:
+        return await kopf_login(connection or await find_api_server())
 
     @kopf.on.startup(registry=registry)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings)
-        await controller.start()
+        try:
+            await controller.start()
+        except ApiError as error:
+            raise kopf.TemporaryError(str(error), delay=2) from error
+        # kopf complains of kinds that the cluster does not have; the controller sees when one comes.
+        for kind in controller.reconciler.optional:
+            follow(kind)
 
     @kopf.on.cleanup(registry=registry)
     async def stop(**_: Any) -> None:
         await controller.stop()
 
     for kind in (PUBLISHED_MODEL, *WATCHED):
-        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_follower(controller, kind))
+        if not kind.optional:
+            follow(kind)
     return registry
 
 
@@ -44,6 +57,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.posting.enabled = False
     # One line for each event that a handler has seen tells nobody anything.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    # Namespaces and definitions are not ours to list: the first are told, the second the controller looks at.
+    settings.scanning.disabled = True
     # A Lease of our own decides who works; peering would pause equals.
     settings.peering.standalone = True
     # A dead connection is noticed by the missing bookmarks; the server ends a watch after minutes anyway.

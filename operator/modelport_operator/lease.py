@@ -1,15 +1,17 @@
 """Who works: of several operators the one that holds a Lease, for as long as it can renew it.
 
-As in client-go: a Lease that was not renewed for its whole duration, by this process's own clock since it last saw it
-change, may be taken over. Clocks of different machines are never compared.
+As in client-go, a Lease that was not renewed for its whole duration, by this process's own clock since it last saw it
+change, may be taken over; clocks of different machines are never compared. The holder stops by itself after two thirds
+of the duration, counted from before its last renewal was sent, so there is a third between its last call and another
+one's first. `holds` is asked before every call, not only here: a process that was suspended goes on where it stood.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import UTC, datetime
-from time import monotonic
 from typing import Any
 
 from modelport_operator.api_server import ApiError
@@ -21,8 +23,17 @@ log = logging.getLogger(__name__)
 LEASE_NAME = "modelport-operator"
 
 
+def clock() -> float:
+    """Return seconds that go on while the machine sleeps, unlike `time.monotonic` on Linux."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Lease:
-    """One contender for the Lease `modelport-operator` of a namespace."""
+    """One contender for the Lease `modelport-operator` of a namespace.
+
+    The cluster that it is given must reach the API server by a way of its own: a renewal must never wait for the
+    operator's work.
+    """
 
     def __init__(self, cluster: Cluster, namespace: str, identity: str, seconds: float = 15.0) -> None:
         self.cluster = cluster
@@ -30,63 +41,79 @@ class Lease:
         self.identity = identity
         self.seconds = seconds
         """How long the Lease holds without being renewed."""
+        self._until = -float("inf")
+        """To when it is surely ours, by `clock`."""
         self._seen: tuple[str, float] = ("", -float("inf"))
-        """The Lease's last known version, and when it was first seen, in monotonic seconds."""
+        """The Lease's last known version, and when it was first seen, by `clock`."""
+        self._told = ""
+        """What was last logged; the same thing is said once."""
 
     @property
     def retry_seconds(self) -> float:
         """Between two tries."""
         return self.seconds * 2 / 15
 
+    def holds(self) -> bool:
+        """Tell whether nobody else can have the Lease yet."""
+        return clock() < self._until
+
     async def acquire(self) -> None:
         """Wait until the Lease is ours."""
         while not await self.try_once():  # noqa: ASYNC110 - nobody tells of a Lease that has become free
             await asyncio.sleep(self.retry_seconds)
-        log.info("this operator holds the lease", extra={"identity": self.identity})
 
     async def keep(self) -> None:
-        """Renew the Lease until that has failed for two thirds of its duration, then return: somebody else may work."""
-        renewed = monotonic()
-        while monotonic() - renewed < self.seconds * 2 / 3:
-            await asyncio.sleep(self.retry_seconds)
-            try:
-                async with asyncio.timeout(self.seconds / 3):
-                    if await self.try_once():
-                        renewed = monotonic()
-                    else:
-                        log.error("another operator holds the lease")
-                        return
-            except TimeoutError:
-                log.warning("the lease could not be renewed in time")
-        log.error("the lease is lost")
+        """Renew the Lease until it is lost, then return: somebody else may work soon."""
+        while self.holds():
+            await asyncio.sleep(min(self.retry_seconds, max(0.0, self._until - clock())))
+            await self.try_once()
 
     async def release(self) -> None:
-        """Give the Lease up, so that another one need not wait for its end."""
+        """Give the Lease up, so that another one need not wait for its end. The work must have ended before."""
+        self._until = -float("inf")
         try:
-            lease = await self.cluster.read(LEASE, self.namespace, LEASE_NAME)
-            if lease is not None and lease["spec"].get("holderIdentity") == self.identity:
-                await self._replace(lease, {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1})
-        except ApiError as error:
-            log.warning("the lease could not be given up: %s", error)
+            async with asyncio.timeout(self.seconds / 3):
+                lease = await self.cluster.read(LEASE, self.namespace, LEASE_NAME)
+                if lease is not None and lease["spec"].get("holderIdentity") == self.identity:
+                    await self._replace(lease, {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1})
+        except (ApiError, TimeoutError) as error:
+            log.warning("the Lease could not be given up, and ends by itself: %s", error)
 
     async def try_once(self) -> bool:
-        """Take or renew the Lease; tell whether it is ours now."""
+        """Take or renew the Lease; tell whether that has worked."""
+        began = clock()
         try:
-            lease = await self.cluster.read(LEASE, self.namespace, LEASE_NAME)
-            if lease is None:
-                await self.cluster.create(self._build())
-                return True
-            if not self._may_take(lease):
-                return False
-            await self._replace(lease, self._spec(lease["spec"]))
-        except ApiError as error:
-            # 409: another one was faster. Anything else will pass, or the Lease is lost.
-            log.log(logging.DEBUG if error.status == 409 else logging.WARNING, "lease: %s", error)
+            async with asyncio.timeout(self.seconds / 3):
+                holder = await self._try()
+        except (ApiError, TimeoutError) as error:
+            self._tell(logging.WARNING, f"not renewed: {str(error) or 'the API server does not answer in time'}")
             return False
+        if holder != self.identity:
+            self._until = -float("inf")
+            self._tell(logging.INFO, f"held by {holder}")
+            return False
+        self._until = began + self.seconds * 2 / 3
+        self._tell(logging.INFO, f"held by {holder}")
         return True
 
+    async def _try(self) -> str:
+        """Take or renew the Lease, if it is free or ours; return who has it then."""
+        lease = await self.cluster.read(LEASE, self.namespace, LEASE_NAME)
+        if lease is None:
+            await self.cluster.create(self._build())
+        elif self._may_take(lease):
+            await self._replace(lease, self._spec(lease["spec"]))
+        else:
+            return str(lease["spec"]["holderIdentity"])
+        return self.identity
+
+    def _tell(self, level: int, what: str) -> None:
+        if what != self._told:
+            log.log(level, "Lease %s/%s: %s", self.namespace, LEASE_NAME, what)
+        self._told = what
+
     def _may_take(self, lease: Manifest) -> bool:
-        version, now = lease["metadata"]["resourceVersion"], monotonic()
+        version, now = lease["metadata"]["resourceVersion"], clock()
         if version != self._seen[0]:
             self._seen = (version, now)
         holder = lease["spec"].get("holderIdentity")

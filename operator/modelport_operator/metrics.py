@@ -1,10 +1,58 @@
-"""What the operator counts. Declared here and nowhere else."""
+"""What the operator counts: one table, from which the instruments and the reference page are made."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: its name without the suffixes that Prometheus adds, and what its numbers mean."""
+
+    name: str
+    kind: type[Counter] | type[Gauge] | type[Histogram]
+    help: str
+    labels: Sequence[str] = ()
+
+    def build(self, registry: CollectorRegistry) -> Any:
+        """Return the instrument, registered."""
+        if self.kind is Histogram:
+            return Histogram(self.name, self.help, self.labels, buckets=_SECONDS, registry=registry)
+        return self.kind(self.name, self.help, self.labels, registry=registry)
+
+
+CALLS: Final = Metric(
+    "modelport_operator_api_calls",
+    Counter,
+    "Calls to the API server, by method and HTTP status; `none` without an answer. kopf's watches are not among them.",
+    ("method", "code"),
+)
+RECONCILES: Final = Metric(
+    "modelport_operator_reconciles",
+    Counter,
+    "Reconciliations, by result: `done`; `waiting` for an API server that is away or busy; `refused` by it; `failed` "
+    "for a fault of the operator's own.",
+    ("result",),
+)
+DURATION: Final = Metric(
+    "modelport_operator_reconcile_duration_seconds", Histogram, "Time of one reconciliation, whatever its result."
+)
+QUEUE: Final = Metric("modelport_operator_queue_length", Gauge, "Resources that wait for their reconciliation.")
+MODELS: Final = Metric(
+    "modelport_operator_models", Gauge, "PublishedModels by their state, counted at each resync.", ("state",)
+)
+LEADER: Final = Metric(
+    "modelport_operator_leader", Gauge, "1 while this process works; 0 while it waits for the Lease."
+)
+
+METRICS: Final[Sequence[Metric]] = (CALLS, RECONCILES, DURATION, QUEUE, MODELS, LEADER)
+"""All of the operator's own; beside them stand prometheus_client's of the process."""
 
 
 class Metrics:
@@ -12,37 +60,17 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self._calls = Counter(
-            "modelport_operator_api_calls",
-            "Calls to the API server, by method and class of the answer (2xx, 4xx, 5xx; none without an answer)",
-            ("method", "code"),
-            registry=registry,
-        )
-        self._reconciles = Counter(
-            "modelport_operator_reconciles",
-            "Reconciliations, by result (done, waiting, refused, failed)",
-            ("result",),
-            registry=registry,
-        )
-        self._duration = Histogram(
-            "modelport_operator_reconcile_duration_seconds",
-            "Time of one reconciliation",
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._queue = Gauge(
-            "modelport_operator_queue_length", "Resources that wait for their reconciliation", registry=registry
-        )
-        self._models = Gauge(
-            "modelport_operator_models", "PublishedModels, by their state", ("state",), registry=registry
-        )
-        self._leader = Gauge(
-            "modelport_operator_leader", "1 while this process holds the lease and works", registry=registry
-        )
+        built = {metric.name: metric.build(registry) for metric in METRICS}
+        self._calls: Counter = built[CALLS.name]
+        self._reconciles: Counter = built[RECONCILES.name]
+        self._duration: Histogram = built[DURATION.name]
+        self._queue: Gauge = built[QUEUE.name]
+        self._models: Gauge = built[MODELS.name]
+        self._leader: Gauge = built[LEADER.name]
 
     def called(self, method: str, status: int) -> None:
         """Count a call; status 0 had no answer."""
-        self._calls.labels(method, f"{status // 100}xx" if status else "none").inc()
+        self._calls.labels(method, str(status) if status else "none").inc()
 
     def reconciled(self, result: str, seconds: float) -> None:
         """Count a reconciliation."""
@@ -53,7 +81,7 @@ class Metrics:
         """Tell how many resources wait."""
         self._queue.set(length)
 
-    def states(self, counts: dict[str, int]) -> None:
+    def states(self, counts: Mapping[str, int]) -> None:
         """Tell how many resources are in each state."""
         self._models.clear()
         for state, count in counts.items():

@@ -16,7 +16,7 @@ import orjson
 LEVELS: Final = ("debug", "info", "warning", "error")
 """What `--log-level` takes, from the most to the least talkative."""
 
-OURS: Final = ("modelport", "triton")
+OURS: Final = ("modelport", "modelport_operator", "triton")
 """Loggers that follow `--log-level`, with all below them."""
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
