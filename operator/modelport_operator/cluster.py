@@ -20,7 +20,7 @@ from modelport_operator.resources import (
     Manifest,
     kind_of,
 )
-from modelport_operator.store import Key, Store, key_of
+from modelport_operator.store import Key, Store, key_of, version_of
 
 PAGE = 500
 """Objects in one answer to a list."""
@@ -205,20 +205,24 @@ class Cluster:
         self._secrets[key_of(secret)] = (monotonic(), secret)
         return secret
 
-    async def list_all(self, kind: Kind, namespaces: Sequence[str]) -> list[Manifest]:
-        """Return every object that the operator follows: children by their label, resources all."""
+    async def list_all(self, kind: Kind, namespaces: Sequence[str]) -> tuple[list[Manifest], int]:
+        """Return every object that the operator follows (children by their label, resources all), and the version at
+        which they stood so.
+        """
         query = {"limit": str(PAGE)} | ({} if kind is PUBLISHED_MODEL else {"labelSelector": OURS})
         found: list[Manifest] = []
+        versions: list[int] = []
         for namespace in namespaces or (None,):
             mark = ""
             while True:
                 page = await self.server.call("GET", kind.path(namespace), None, query | {"continue": mark})
                 kinds = {"apiVersion": kind.api_version, "kind": kind.name}
                 found += [kinds | each for each in page["items"]]
+                versions.append(version_of(page))
                 mark = page["metadata"].get("continue", "")
                 if not mark:
                     break
-        return found
+        return found, min(versions)
 
     async def exists(self, kind: Kind) -> bool:
         """Tell whether the cluster has the kind at all."""

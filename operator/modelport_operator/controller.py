@@ -70,7 +70,7 @@ class Controller:
             self.outdated.set()
         self.reconciler.optional = optional
         for kind in (*(each for each in WATCHED if not each.optional), *self.reconciler.optional, PUBLISHED_MODEL):
-            self.store.replace(kind, await self.cluster.list_all(kind, self.config.namespaces))
+            self.store.replace(kind, *await self.cluster.list_all(kind, self.config.namespaces))
         self.cluster.forget_secrets()
         states: Counter[str] = Counter()
         for key, resource in self.store.resources():

@@ -21,20 +21,30 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
+GRAVES = 10_000
+"""Objects that are gone and still remembered: far more than end while one call is under way."""
+
+
 class Store:
     """Objects by kind, namespace and name."""
 
     def __init__(self) -> None:
         self._objects: dict[Kind, dict[Key, Manifest]] = {}
         self._owned: dict[Key, dict[tuple[Kind, str], Manifest]] = {}
+        self._gone: dict[str, int] = {}
+        """By uid, the version at which an object ended. The answer to a write of ours, or a list, may come after the
+        watch's word of the end, and must not bring the object back."""
 
     def put(self, kind: Kind, obj: Manifest) -> Key | None:
-        """Keep an object unless a newer one is known; return the resource that it concerns."""
+        """Keep an object unless a newer one is known, or its end is; return the resource that it concerns."""
         key = key_of(obj)
         known = self._objects.get(kind, {}).get(key)
-        if known is not None and known["metadata"]["uid"] == obj["metadata"]["uid"] and _is_older(obj, known):
+        uid, version = obj["metadata"]["uid"], version_of(obj)
+        if version <= self._gone.get(uid, -1):
             return None
-        self.drop(kind, obj)
+        if known is not None and known["metadata"]["uid"] == uid and version < version_of(known):
+            return None
+        self._remove(kind, key, obj)
         self._objects.setdefault(kind, {})[key] = obj
         if kind is PUBLISHED_MODEL:
             return key
@@ -44,8 +54,30 @@ class Store:
         return owner
 
     def drop(self, kind: Kind, obj: Manifest) -> Key | None:
-        """Forget an object; return the resource that it concerned."""
+        """Forget an object that is gone; return the resource that it concerned.
+
+        One that has taken its name since then stays.
+        """
         key = key_of(obj)
+        uid = obj["metadata"]["uid"]
+        self._gone[uid] = version_of(obj)
+        if len(self._gone) > GRAVES:
+            del self._gone[next(iter(self._gone))]
+        known = self._objects.get(kind, {}).get(key)
+        if known is not None and known["metadata"]["uid"] != uid:
+            return owner_of(obj) if kind is not PUBLISHED_MODEL else key
+        return self._remove(kind, key, obj)
+
+    def replace(self, kind: Kind, objects: Iterable[Manifest], version: int) -> None:
+        """Take a full list as the truth of the version at which it was made; what is newer stays."""
+        listed = {key_of(obj): obj for obj in objects}
+        for key, known in list(self._objects.get(kind, {}).items()):
+            if key not in listed and version_of(known) <= version:
+                self._remove(kind, key, known)
+        for obj in listed.values():
+            self.put(kind, obj)
+
+    def _remove(self, kind: Kind, key: Key, obj: Manifest) -> Key | None:
         known = self._objects.get(kind, {}).pop(key, None)
         if kind is PUBLISHED_MODEL:
             return key
@@ -56,19 +88,6 @@ class Store:
             if not children:
                 del self._owned[owner]
         return owner
-
-    def replace(self, kind: Kind, objects: Iterable[Manifest]) -> set[Key]:
-        """Take a full list as the truth; return the resources for which it differs from what was known."""
-        listed = {key_of(obj): obj for obj in objects}
-        changed = set()
-        for key, known in list(self._objects.get(kind, {}).items()):
-            if key not in listed:
-                changed.add(self.drop(kind, known))
-        for key, obj in listed.items():
-            known_now = self._objects.get(kind, {}).get(key)
-            if known_now is None or known_now["metadata"]["resourceVersion"] != obj["metadata"]["resourceVersion"]:
-                changed.add(self.put(kind, obj))
-        return {key for key in changed if key is not None}
 
     def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """Return one object, whoever owns it."""
@@ -105,12 +124,10 @@ def owner_of(obj: Manifest) -> Key | None:
     return Key(metadata.get("namespace", ""), from_label) if from_label else None
 
 
-def _is_older(obj: Manifest, known: Manifest) -> bool:
-    """Tell whether `obj` is what came before `known`.
+def version_of(obj: Manifest) -> int:
+    """Return the version of an object; a later one is greater, among all objects of its kind.
 
-    Resource versions are compared as numbers, which Kubernetes allows since 1.35 and has always kept them.
+    Kubernetes promises since 1.35 that these are numbers to compare, and has always kept it for its own storage.
     """
-    try:
-        return int(obj["metadata"]["resourceVersion"]) < int(known["metadata"]["resourceVersion"])
-    except (KeyError, ValueError):
-        return False
+    version = obj["metadata"].get("resourceVersion", "")
+    return int(version) if version.isdigit() else 0

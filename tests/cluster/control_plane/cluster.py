@@ -146,12 +146,11 @@ def write_logins(folder: Path, url: str) -> None:
     for name, (user, group) in USERS.items():
         token = secrets.token_hex(16)
         rows.append(f'{token},{user},{name},"{group}"\n')
+        trusted = {"server": url, "certificate-authority": f"{folder}/apiserver.crt"}
         kubeconfig = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [
-                {"name": "test", "cluster": {"server": url, "certificate-authority": f"{folder}/apiserver.crt"}}
-            ],
+            "clusters": [{"name": "test", "cluster": trusted}],
             "users": [{"name": name, "user": {"token": token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": name}}],
             "current-context": "test",

@@ -1,0 +1,111 @@
+"""What the watches, our own writes and the resync tell, in whatever order they come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from modelport_operator.resources import CONFIG_MAP, POD, PUBLISHED_MODEL, Manifest
+from modelport_operator.store import GRAVES, Key, Store
+
+CUPS = Key("vision", "cups")
+
+
+def child(version: int, uid: str = "u1", **metadata: Any) -> Manifest:
+    owner = {"apiVersion": "modelport.io/v1alpha1", "kind": "PublishedModel", "name": "cups", "uid": "m1"}
+    return {
+        "metadata": {
+            "name": "cups-live",
+            "namespace": "vision",
+            "uid": uid,
+            "resourceVersion": str(version),
+            "ownerReferences": [owner],
+            **metadata,
+        }
+    }
+
+
+def resource(version: int, uid: str = "m1") -> Manifest:
+    return {"metadata": {"name": "cups", "namespace": "vision", "uid": uid, "resourceVersion": str(version)}}
+
+
+def live(store: Store) -> Manifest | None:
+    return store.get(CONFIG_MAP, "vision", "cups-live")
+
+
+@pytest.mark.parametrize(
+    ("story", "stays"),
+    [
+        pytest.param([("put", child(1)), ("put", child(2))], 2, id="a newer one replaces an older one"),
+        pytest.param([("put", child(2)), ("put", child(1))], 2, id="an older one that comes late is nothing new"),
+        pytest.param([("put", child(9)), ("put", child(10))], 10, id="versions are numbers, not texts"),
+        pytest.param([("put", child(1)), ("drop", child(2))], None, id="what is deleted is gone"),
+        pytest.param(
+            [("put", child(1)), ("drop", child(3)), ("put", child(2))], None, id="a late answer brings nothing back"
+        ),
+        pytest.param(
+            [("put", child(1)), ("drop", child(2)), ("put", child(3))],
+            3,
+            id="one that only lost its label for a while comes back",
+        ),
+        pytest.param(
+            [("put", child(1)), ("put", child(4, "u2")), ("drop", child(3))],
+            4,
+            id="the end of the old one does not end the new one of its name",
+        ),
+        pytest.param([("put", child(1)), ("list", ([], 5))], None, id="a list without it ends it"),
+        pytest.param([("put", child(7)), ("list", ([], 5))], 7, id="a list that is older than it does not end it"),
+        pytest.param(
+            [("put", child(1)), ("drop", child(6)), ("list", ([child(1)], 5))],
+            None,
+            id="a list that is older than its end does not bring it back",
+        ),
+        pytest.param([("put", child(7)), ("list", ([child(2)], 5))], 7, id="a list does not make anything older"),
+    ],
+)
+def test_what_is_known_in_the_end(story: list[tuple[str, Any]], stays: int | None) -> None:
+    store = Store()
+    for what, told in story:
+        match what:
+            case "put":
+                store.put(CONFIG_MAP, told)
+            case "drop":
+                store.drop(CONFIG_MAP, told)
+            case "list":
+                store.replace(CONFIG_MAP, *told)
+    found = live(store)
+    assert (found and int(found["metadata"]["resourceVersion"])) == stays
+    assert (CONFIG_MAP, "cups-live") in store.children(CUPS) if stays else not store.children(CUPS)
+
+
+def test_a_child_concerns_its_owner_and_a_pod_the_one_that_it_is_labelled_with() -> None:
+    store = Store()
+    pod = child(1, name="cups-1", ownerReferences=[], labels={"app.kubernetes.io/instance": "cups"})
+    assert store.put(CONFIG_MAP, child(1)) == store.put(POD, pod) == CUPS
+    assert set(store.children(CUPS)) == {(CONFIG_MAP, "cups-live"), (POD, "cups-1")}
+    assert store.drop(POD, pod) == CUPS
+
+
+def test_what_belongs_to_nobody_is_known_and_concerns_nobody() -> None:
+    store = Store()
+    assert store.put(CONFIG_MAP, child(1, ownerReferences=[])) is None
+    assert live(store) is not None
+
+
+def test_a_resource_is_found_by_its_key() -> None:
+    store = Store()
+    assert store.put(PUBLISHED_MODEL, resource(1)) == CUPS
+    assert store.resource(CUPS) == resource(1)
+    assert list(store.resources()) == [(CUPS, resource(1))]
+    assert store.drop(PUBLISHED_MODEL, resource(2)) == CUPS
+    assert store.resource(CUPS) is None
+
+
+def test_ends_are_not_remembered_for_ever() -> None:
+    store = Store()
+    store.drop(CONFIG_MAP, child(1, "first"))
+    for number in range(GRAVES):
+        store.drop(CONFIG_MAP, child(1, f"u{number}"))
+    store.put(CONFIG_MAP, child(1, "first"))
+    assert live(store) is not None
