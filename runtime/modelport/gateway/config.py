@@ -12,12 +12,13 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 from pydantic import ValidationError
 
 from modelport.api import InvalidManifest, KeyDigests, ServedModel, model_name
+from modelport.api.live import LiveSettings, join
 from modelport.api.names import GATEWAY_PORT, METRICS_PORT, TRITON_GRPC_PORT
+from modelport.api.serving import Document
 from modelport.errors import ModelportError
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,8 @@ class GatewayOptions:
     """Longest time in seconds for requests in flight after SIGTERM; a Pod has 30 by default."""
 
 
-Document = ServedModel | KeyDigests
-D = TypeVar("D", ServedModel, KeyDigests)
+PARTS: Mapping[str, type[Document]] = {"models": ServedModel, "keys": KeyDigests, "live": LiveSettings}
+"""The folders, and what is in the files of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ def read_config(folder: Path, last: ServingConfig | None = None) -> ServingConfi
             problems.append(str(error))
             if path in before:
                 documents[path] = before[path]
-    return _joined(files, documents, problems)
+    joined = _with_live(documents, before, problems)
+    return _by_name(files, documents, joined, problems)
 
 
 async def watch_config(
@@ -133,13 +135,13 @@ async def watch_config(
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Read the files of `models/` and `keys/`, by path below the folder, in order.
+    """Read the files of each part, by path below the folder, in order.
 
     Hidden ones are not ours: Kubernetes keeps its versions in `..data`, editors their drafts in `.name.swp`.
     """
     if not (folder / "models").is_dir():
         raise ConfigError(f"{folder}: expected a folder with a folder `models` in it, found none")
-    for part in ("models", "keys"):
+    for part in PARTS:
         for path in sorted((folder / part).glob("[!.]*.json")):
             try:
                 yield f"{part}/{path.name}", path.read_bytes()
@@ -150,16 +152,14 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _parse(path: str, content: bytes) -> Document:
-    if path.startswith("keys/"):
-        return _read(KeyDigests, path, content)
-    served = _read(ServedModel, path, content)
-    name = served.resource.metadata.name
-    if path != f"models/{name}.json":
+    document = _read(PARTS[path.partition("/")[0]], path, content)
+    if isinstance(document, ServedModel) and path != f"models/{document.resource.metadata.name}.json":
+        name = document.resource.metadata.name
         raise InvalidManifest(path, [f"metadata.name: expected the file's name, got {name}"])
-    return served
+    return document
 
 
-def _read(kind: type[D], path: str, content: bytes) -> D:
+def _read(kind: type[Document], path: str, content: bytes) -> Document:
     """Parse a file; the problems name places and never values, which in a file of keys might be keys."""
     try:
         return kind.parse_json(content, path)
@@ -171,12 +171,46 @@ def _read(kind: type[D], path: str, content: bytes) -> D:
         raise InvalidManifest(path, problems) from None
 
 
-def _joined(files: Mapping[str, bytes], documents: Mapping[str, Document], problems: list[str]) -> ServingConfig:
+def _with_live(
+    documents: dict[str, Document], before: Mapping[str, Document], problems: list[str]
+) -> dict[str, ServedModel]:
+    """Return each model, by the path of its file, joined with its live half.
+
+    A live half that does not fit is told, and the one before it takes its place, in `documents` too.
+    """
+    models = {path: document for path, document in documents.items() if isinstance(document, ServedModel)}
+    for path, served in models.items():
+        live_path = path.replace("models/", "live/", 1)
+        if live_path not in documents:
+            continue
+        for live in (documents[live_path], before.get(live_path)):
+            if not isinstance(live, LiveSettings):
+                continue
+            try:
+                models[path] = _join(served, live)
+            except InvalidManifest as error:
+                problems += [f"{live_path}: does not fit the model: {problem}" for problem in error.problems]
+            else:
+                documents[live_path] = live
+                break
+    return models
+
+
+def _join(served: ServedModel, live: LiveSettings) -> ServedModel:
+    """Return a model with its live half; labels of the manifest are live, those of a file beside the model are not."""
+    resource = join(served.resource, live.spec)
+    return served.model_copy(update={"resource": resource, "labels": resource.spec.io.labels or served.labels})
+
+
+def _by_name(
+    files: Mapping[str, bytes],
+    documents: Mapping[str, Document],
+    joined: Mapping[str, ServedModel],
+    problems: list[str],
+) -> ServingConfig:
     models: dict[str, ServedModel] = {}
     keys: dict[str, KeyDigests] = {}
-    for path, served in documents.items():
-        if not isinstance(served, ServedModel):
-            continue
+    for path, served in joined.items():
         name = model_name(served.resource)
         if name in models:
             first = models[name].resource.metadata.name
