@@ -18,7 +18,7 @@ from modelport.api import PublishedModelSpec
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, ServingConfig, read_config
 from modelport.gateway.errors import RateLimited
-from modelport.gateway.keys import Keyring, KeyRefused
+from modelport.gateway.keys import KeyRefused, Keyring
 from modelport.gateway.metrics import GatewayMetrics
 
 SPEC = {"model": {"format": "ONNX", "source": {"uri": "s3://models/half/"}}}
