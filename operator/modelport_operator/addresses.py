@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from modelport.api import PublishedModel, apis_of, model_name
+from modelport.api.route import Route, route_of
 from modelport_operator.config import Config
 from modelport_operator.names import deployment_name
 
@@ -20,36 +21,28 @@ PATHS: Mapping[str, str] = {
 """Where each API predicts, below the base."""
 
 
-def base_url(model: PublishedModel, config: Config) -> str:
-    """Return the address below which the model answers: from outside if it is routed, else inside the cluster."""
-    access = model.spec.access
-    route = access.ingress or access.gateway
-    host = route_host(model, config)
-    if route is None or not host:
+def find_route(model: PublishedModel, config: Config) -> Route | None:
+    """Return the route with the shared host where an Ingress names none; None where there is no host to be had."""
+    route = route_of(model)
+    if route is None or route.host is not None or model.spec.access.gateway is not None:
+        return route
+    return route._replace(host=config.shared_host) if config.shared_host else None
+
+
+def base_url(model: PublishedModel, config: Config, *, host_taken: bool = False) -> str:
+    """Return the address below which the model answers: from outside if it is routed, else inside the cluster.
+
+    A route whose host only a Gateway's listener knows cannot be told. `host_taken` as in `desired.base.Context`.
+    """
+    route = None if host_taken else find_route(model, config)
+    if route is None or route.host is None:
         return f"http://{deployment_name(model.metadata.name)}.{model.metadata.namespace}.svc"
-    scheme = "https" if access.ingress is not None and access.ingress.tls is not None else "http"
-    return f"{scheme}://{host}{route_path(model).rstrip('/')}"
+    ingress = model.spec.access.ingress
+    scheme = "https" if ingress is not None and ingress.tls is not None else "http"
+    return f"{scheme}://{route.host}{route.prefix}"
 
 
-def route_host(model: PublishedModel, config: Config) -> str:
-    """Return the host from outside; empty where there is none, or where the Gateway's listener decides."""
-    ingress, gateway = model.spec.access.ingress, model.spec.access.gateway
-    if ingress is not None:
-        return ingress.host or config.shared_host
-    return (gateway.host or "") if gateway is not None else ""
-
-
-def route_path(model: PublishedModel) -> str:
-    """Return the path that is taken off before an API's own: / on a host of one's own."""
-    route = model.spec.access.ingress or model.spec.access.gateway
-    if route is None:
-        return "/"
-    shared = f"/{model.metadata.namespace}/{model.metadata.name}"
-    return route.path or ("/" if route.host else shared)
-
-
-def endpoints(model: PublishedModel, config: Config) -> list[dict[str, str]]:
-    """Return the address of each API, as `status.endpoints` has them."""
-    base = base_url(model, config)
+def endpoints(model: PublishedModel, base: str) -> list[dict[str, str]]:
+    """Return the address of each API below `base`, as `status.endpoints` has them."""
     named = {"model": quote(model_name(model), safe=""), "type": model.spec.execution.type.lower()}
     return [{"api": api, "url": base + PATHS[api].format(**named)} for api in apis_of(model.spec)]

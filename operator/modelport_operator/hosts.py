@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from modelport.api.route import Route, prefix_of
 from modelport_operator.config import Config
 from modelport_operator.resources import Manifest
 from modelport_operator.store import Key, key_of
@@ -12,24 +13,28 @@ from modelport_operator.store import Key, key_of
 
 def is_host_taken(resource: Manifest, resources: Iterable[tuple[Key, Manifest]], config: Config) -> bool:
     """Tell whether an older resource claims the same host and path."""
-    place = claimed_place(resource, config)
-    if place is None:
+    claim = find_claim(resource, config)
+    if claim is None:
         return False
-    return any(
-        key != key_of(resource) and _age(other) < _age(resource) and claimed_place(other, config) == place
-        for key, other in resources
-    )
+    return any(find_claim(other, config) == claim and _age(other) < _age(resource) for _, other in resources)
 
 
-def claimed_place(resource: Manifest, config: Config) -> tuple[str, str] | None:
-    """Return the host and path at which a resource wants to be reached from outside, if it does."""
-    access: dict[str, Any] = resource.get("spec", {}).get("access", {})
-    asked = access.get("ingress") or access.get("gateway")
+def find_claim(resource: Manifest, config: Config) -> Route | None:
+    """Return the route that a resource asks for, if it does and there is a host for it.
+
+    It is read without parsing, since each reconciliation of a routed model looks at all the others. Where a Gateway's
+    listener knows the host, the Gateway stands for it: a slash is in no host's name.
+    """
+    access: dict[str, Any] = resource["spec"].get("access", {})
+    namespace, name = key_of(resource)
+    asked: dict[str, Any] | None = access.get("ingress", access.get("gateway"))
     if asked is None:
         return None
-    host = asked.get("host", "" if "gateway" in access else config.shared_host)
-    shared = "/" + "/".join(key_of(resource))
-    return host, asked.get("path") or ("/" if asked.get("host") else shared)
+    host = asked.get("host")
+    listener = config.shared_host if "ingress" in access else f"{asked.get('namespace', namespace)}/{asked['name']}"
+    if not (host or listener):
+        return None
+    return Route(host or listener, prefix_of(host, asked.get("path"), namespace, name))
 
 
 def _age(resource: Manifest) -> tuple[str, str]:

@@ -37,27 +37,33 @@ STATES: Mapping[str, str] = {
 """The state behind each reason for which a model does not answer; every other reason is Failed."""
 
 
+LONGEST_MESSAGE = 4096
+"""Characters of a condition's message: enough for any cause, and short enough to be read."""
+
+
 def build_status(facts: Facts) -> Manifest:
     """Return the whole `status`; equal to the one before where nothing has changed."""
     context, now = facts.context, facts.context.now
     before = facts.resource.get("status", {})
     found = {name: finding for name, check in CONDITIONS if (finding := check(facts)) is not None}
+    base = base_url(context.model, context.config, host_taken=context.host_taken)
     schedule = context.model.spec.execution.schedule
     status: Manifest = {
         "observedGeneration": facts.resource["metadata"].get("generation", 0),
         "state": _state(facts, found),
-        "url": base_url(context.model, context.config),
-        "endpoints": endpoints(context.model, context.config),
+        "url": base,
+        "endpoints": endpoints(context.model, base),
         "instances": len(facts.pods),
         "readyInstances": facts.ready,
         "instanceSummary": f"{facts.ready}/{facts.wanted}",
         "selector": ",".join(f"{name}={value}" for name, value in selector(context.name).items()),
         "gpu": _gpu(facts),
-        "model": build_model_status(facts, config_digest(context)),
+        "model": build_model_status(facts, config_digest(context.model)),
         "keys": _keys(facts),
         "images": {
             "runtime": context.runtime_image,
             "triton": context.triton_image,
+            "config": config_digest(context.model),
             "upgrade": context.upgrade,
         },
         "conditions": _conditions(found, before, facts.resource, now),
@@ -71,18 +77,18 @@ def build_status(facts: Facts) -> Manifest:
     return {name: value for name, value in status.items() if value not in (None, "", {}, [])}
 
 
-def build_invalid_status(resource: Manifest, problems: Iterable[str], now: datetime) -> Manifest:
-    """Return the status of a resource that keeps its form and breaks a rule; what runs goes on as it was."""
+def build_invalid_status(resource: Manifest, problems: Iterable[str], ready: int, now: datetime) -> Manifest:
+    """Return the status of a resource that breaks a rule; what runs goes on as it was, and `ready` Pods answer."""
     before = dict(resource.get("status", {}))
     finding = Finding("False", "InvalidSpec", "; ".join(problems))
+    serves = Finding("True", "Serving", f"{ready} instances answer, by an earlier spec") if ready else finding
+    told = {each["type"]: each for each in _conditions({"Ready": serves, "Applied": finding}, before, resource, now)}
     kept = {each["type"]: each for each in before.get("conditions", ())}
-    conditions = _conditions({"Applied": finding}, before, resource, now)
-    serves = kept.get("Ready", {}).get("status") == "True"
-    ready = kept["Ready"] if serves else _conditions({"Ready": finding}, before, resource, now)[0]
     return before | {
         "observedGeneration": resource["metadata"].get("generation", 0),
-        "state": "Degraded" if serves else "Failed",
-        "conditions": [ready, *(each for name, each in kept.items() if name not in ("Ready", "Applied")), *conditions],
+        "state": "Degraded" if ready else "Failed",
+        "readyInstances": ready,
+        "conditions": [*({"Ready": told["Ready"]} | kept | told).values()],
     }
 
 
@@ -114,8 +120,8 @@ def _conditions(
                 if name in known and known[name]["status"] == finding.status
                 else moment
             ),
-            "reason": finding.reason,
-            "message": finding.message[:32768],
+            "reason": finding.reason[:1024] or "Unknown",
+            "message": finding.message[:LONGEST_MESSAGE],
         }
         for name, finding in found.items()
     ]
