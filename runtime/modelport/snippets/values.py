@@ -41,7 +41,8 @@ def write(value: Any, notation: Notation, width: int = WIDTH) -> str:
     line = _line(value, notation)
     if len(line) <= width or not isinstance(value, list | dict) or not value:
         return line
-    parts = [*_parts(value, notation, lambda part: write(part, notation, width - len(INDENT)))]
+    room = width - len(INDENT) - len(",")
+    parts = [*_parts(value, notation, lambda part: write(part, notation, room))]
     opening, closing = notation.list if isinstance(value, list) else notation.object
     lines = _fill(parts, width - len(INDENT) if isinstance(value, list) else 0)
     inner = "\n".join(lines).replace("\n", f"\n{INDENT}")

@@ -71,7 +71,7 @@ def test_each_language_has_its_own_words(notation: Notation, written: str) -> No
 
 def test_numbers_fill_lines_and_members_have_one_each() -> None:
     value = {"shape": [3, 40], "data": [[1.5] * 40] * 3, "names": ["one", "two"]}
-    line = INDENT * 3 + "1.5, " * 14 + "1.5,"
+    line = INDENT * 3 + "1.5, " * 13 + "1.5,"
 
     written = write(value, JSON)
 
