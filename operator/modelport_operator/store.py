@@ -42,8 +42,8 @@ class Store:
         uid, version = obj["metadata"]["uid"], version_of(obj)
         if version <= self._gone.get(uid, -1):
             return None
-        if known is not None and known["metadata"]["uid"] == uid and version < version_of(known):
-            return None
+        if known is not None and version < version_of(known):
+            return None  # of the same object, or of one that had the name before
         self._remove(kind, key, obj)
         self._objects.setdefault(kind, {})[key] = obj
         if kind is PUBLISHED_MODEL:

@@ -54,6 +54,9 @@ def live(store: Store) -> Manifest | None:
             4,
             id="the end of the old one does not end the new one of its name",
         ),
+        pytest.param(
+            [("put", child(4, "u2")), ("put", child(2))], 4, id="the old one that comes late does not hide the new one"
+        ),
         pytest.param([("put", child(1)), ("list", ([], 5))], None, id="a list without it ends it"),
         pytest.param([("put", child(7)), ("list", ([], 5))], 7, id="a list that is older than it does not end it"),
         pytest.param(
