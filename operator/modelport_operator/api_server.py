@@ -30,7 +30,15 @@ TIMEOUT_SECONDS = 30.0
 class ApiError(ModelportError):
     """The API server refused a call, or could not be reached."""
 
-    def __init__(self, message: str, status: int = 0, reason: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int = 0,
+        reason: str = "",
+        retry_after: float | None = None,
+        *,
+        namespace_ends: bool = False,
+    ) -> None:
         super().__init__(message)
         self.status = status
         """HTTP status; 0 if there was no answer."""
@@ -38,6 +46,8 @@ class ApiError(ModelportError):
         """The server's word, such as AlreadyExists."""
         self.retry_after = retry_after
         """Seconds after which the server wants to be asked again."""
+        self.namespace_ends = namespace_ends
+        """The namespace is being deleted, and takes nothing new any more."""
 
     @property
     def refused(self) -> bool:
@@ -92,7 +102,9 @@ def _refusal(status: int, content: bytes | str, headers: Mapping[str, str]) -> A
     try:
         told = json.loads(content)
         message, reason = str(told["message"]), str(told.get("reason", ""))
-    except (ValueError, KeyError, TypeError):
-        message, reason = f"the API server answered {status}", ""
+        causes = {each.get("reason") for each in told.get("details", {}).get("causes", ())}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message, reason, causes = f"the API server answered {status}", "", set()
     wait = headers.get("Retry-After", "")
-    return ApiError(message, status, reason, float(wait) if wait.isdigit() else None)
+    ends = "NamespaceTerminating" in causes
+    return ApiError(message, status, reason, float(wait) if wait.isdigit() else None, namespace_ends=ends)

@@ -33,18 +33,20 @@ class Refused:
     kind: str
     name: str
     reason: str
-    """NotOwned where somebody else's object has the name, else the API server's word."""
+    """NotOwned where somebody else's object has the name, Leftover where it is an earlier resource's that had the name
+    of this one and is being deleted, else the API server's word."""
     message: str
 
 
 class Cluster:
     """The cluster as the reconciler sees it: the store for what is watched, the API server for the rest."""
 
-    def __init__(self, server: ApiServer, store: Store, secret_seconds: float = 60.0) -> None:
+    def __init__(self, server: ApiServer, store: Store, secret_seconds: float = 5.0) -> None:
         self.server = server
         self.store = store
         self.secret_seconds = secret_seconds
-        """How long a Secret that was read is taken to be unchanged: no watch follows Secrets."""
+        """How long a Secret that was read is taken to be unchanged, in seconds: no watch follows Secrets. Long enough
+        for the reconciliations that follow upon each other while Pods start, and short for a person who waits."""
         self._secrets: dict[Key, tuple[float, Manifest | None]] = {}
 
     async def apply(self, manifests: Sequence[Manifest], owner: Manifest) -> list[Refused]:
@@ -64,14 +66,15 @@ class Cluster:
         wanted = stamp(manifest)
         live = await self._live(kind, namespace, name)
         if live is not None and not is_owned(live, owner):
-            holder = _controller(live) or "nobody that is known here"
-            return Refused(kind.name, name, "NotOwned", f"{kind.name} {name} exists and belongs to {holder}")
+            if kind is SECRET:
+                self.forget_secret(namespace, name)
+            return refusal_of(kind, live, owner)
         if live is not None and is_applied(live, wanted):
             return None
         try:
             written = await self.patch(kind, namespace, name, wanted, FIELD_MANAGER)
         except ApiError as error:
-            if error.refused:
+            if error.refused and not error.namespace_ends:
                 return Refused(kind.name, name, error.reason or "Refused", str(error))
             raise
         if kind is SECRET:
@@ -134,7 +137,7 @@ class Cluster:
                 raise
 
     async def write_status(self, resource: Manifest, status: Manifest) -> None:
-        """Replace the status of a resource, unless another one has taken its name."""
+        """Replace the status of a resource, unless it is gone or another one has taken its name."""
         namespace, name = key_of(resource)
         metadata = {"name": name, "namespace": namespace, "uid": resource["metadata"]["uid"]}
         body = {
@@ -143,8 +146,13 @@ class Cluster:
             "metadata": metadata,
             "status": status,
         }
-        written = await self.patch(PUBLISHED_MODEL, namespace, name, body, FIELD_MANAGER, "status")
-        self.store.put(PUBLISHED_MODEL, written)
+        try:
+            written = await self.patch(PUBLISHED_MODEL, namespace, name, body, FIELD_MANAGER, "status")
+        except ApiError as error:
+            if error.status != 404:
+                raise
+        else:
+            self.store.put(PUBLISHED_MODEL, written)
 
     async def read(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """Return one object as it is now; None if there is none."""
@@ -206,8 +214,9 @@ class Cluster:
         return secret
 
     async def list_all(self, kind: Kind, namespaces: Sequence[str]) -> tuple[list[Manifest], int]:
-        """Return every object that the operator follows (children by their label, resources all), and the version at
-        which they stood so.
+        """Return every object that the operator follows, and the version at which they stood so.
+
+        Children are chosen by their label; of resources, all are followed.
         """
         query = {"limit": str(PAGE)} | ({} if kind is PUBLISHED_MODEL else {"labelSelector": OURS})
         found: list[Manifest] = []
@@ -254,17 +263,23 @@ def is_owned(live: Manifest, owner: Manifest) -> bool:
     return any(each.get("controller") and each["uid"] == owner["metadata"]["uid"] for each in references)
 
 
+def refusal_of(kind: Kind, live: Manifest, owner: Manifest) -> Refused:
+    """Say whose an object is that stands in a child's place."""
+    name = live["metadata"]["name"]
+    holder = next((each for each in live["metadata"].get("ownerReferences", ()) if each.get("controller")), None)
+    if holder is None:
+        return Refused(kind.name, name, "NotOwned", f"{kind.name} {name} exists and was not made for this resource")
+    if (holder["kind"], holder["name"]) == (owner["kind"], owner["metadata"]["name"]):
+        whose = f"an earlier PublishedModel {holder['name']}"
+        return Refused(kind.name, name, "Leftover", f"{kind.name} {name} of {whose} is being deleted")
+    whose = f"{holder['kind']} {holder['name']}"
+    return Refused(kind.name, name, "NotOwned", f"{kind.name} {name} exists and belongs to {whose}")
+
+
 def is_applied(live: Manifest, wanted: Manifest) -> bool:
     """Tell whether applying a stamped manifest would change nothing."""
     digest = wanted["metadata"]["annotations"][APPLIED]
     return live["metadata"].get("annotations", {}).get(APPLIED) == digest and holds(live, wanted)
-
-
-def _controller(live: Manifest) -> str:
-    for reference in live["metadata"].get("ownerReferences", ()):
-        if reference.get("controller"):
-            return f"{reference['kind']} {reference['name']}"
-    return ""
 
 
 def _rank(manifest: Manifest) -> int:

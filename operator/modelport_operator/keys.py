@@ -17,7 +17,7 @@ from typing import Any
 from modelport.api import InvalidManifest, KeyDigest, KeyDigests, PublishedModel
 from modelport.api.keys import bury_removed, declared_keys, digest_of, generate_key
 from modelport_operator.api_server import ApiError
-from modelport_operator.cluster import Cluster, is_owned
+from modelport_operator.cluster import Cluster, Refused, is_owned, refusal_of
 from modelport_operator.desired.base import owner_reference
 from modelport_operator.desired.key_digests import DIGESTS_FILE
 from modelport_operator.names import key_digests_name, keys_name, labels
@@ -39,6 +39,8 @@ class Keys:
     """Why a key cannot be had, in a sentence; empty where all is well."""
     own: bool = False
     """Some key is the user's own, in a Secret that nobody watches."""
+    leftover: bool = False
+    """The Secret is one of an earlier resource of this name, and will soon be gone."""
     next_change: datetime | None = None
     """When a key next expires."""
 
@@ -53,13 +55,15 @@ async def ensure_keys(cluster: Cluster, model: PublishedModel, resource: Manifes
     values: dict[str, str] = {}
     generated = [key.name for key in declared if key.secret_ref is None]
     created: Mapping[str, str] = {}
+    leftover = False
     if generated:
-        secret = await _ensure_generated(cluster, model, resource, generated, now)
-        if secret is None:
-            problems.append(f"Secret {keys_name(model.metadata.name)} exists and belongs to somebody else")
+        found = await _ensure_generated(cluster, model, resource, generated, now)
+        if isinstance(found, Refused):
+            problems.append(found.message)
+            leftover = found.reason == "Leftover"
         else:
-            values |= _values(secret)
-            created = _created(secret)
+            values |= _values(found)
+            created = _created(found)
     for key in declared:
         if key.secret_ref is not None:
             own = await cluster.read_secret(model.metadata.namespace, key.secret_ref.name)
@@ -80,24 +84,28 @@ async def ensure_keys(cluster: Cluster, model: PublishedModel, resource: Manifes
         created={name: created[name] for name in generated if name in created},
         problem="; ".join(problems),
         own=len(generated) < len(declared),
+        leftover=leftover,
         next_change=min((key.expires for key in live if key.expires and key.expires > now), default=None),
     )
 
 
 async def _ensure_generated(
     cluster: Cluster, model: PublishedModel, resource: Manifest, names: list[str], now: datetime
-) -> Manifest | None:
-    """Return the Secret with an entry for each name and no others; None if somebody else has its name."""
+) -> Manifest | Refused:
+    """Return the Secret with an entry for each name and no others."""
     namespace, name = model.metadata.namespace, keys_name(model.metadata.name)
     secret = await cluster.read_secret(namespace, name)
     if secret is not None and not is_owned(secret, resource):
-        return None
+        cluster.forget_secret(namespace, name)
+        return refusal_of(SECRET, secret, resource)
     have = {} if secret is None else _values(secret)
     entries: dict[str, str | None] = {each: generate_key() for each in names if not have.get(each)}
     if secret is None:
         try:
             return await cluster.create_secret(_build_keys(model, entries, now))
         except ApiError as error:
+            if error.refused and not error.namespace_ends:
+                return Refused(SECRET.name, name, error.reason or "Refused", str(error))
             if error.reason != "AlreadyExists":
                 raise
             cluster.forget_secret(namespace, name)

@@ -53,6 +53,11 @@ def config_name(name: str, digest: str) -> str:
     return f"{name}-config-{digest[:10]}"
 
 
+def is_config_name(name: str, resource: str) -> bool:
+    """Tell whether a ConfigMap's name is one of `config_name`."""
+    return name.startswith(f"{resource}-config-")
+
+
 def live_name(name: str) -> str:
     """Return the name of the ConfigMap of what changes without new Pods."""
     return f"{name}-live"

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from modelport.api import InvalidManifest, PublishedModel, parse_manifest
 from modelport.schedule import next_transition, state_at
+from modelport_operator.api_server import ApiError
 from modelport_operator.cluster import Cluster, Refused
 from modelport_operator.config import Config
 from modelport_operator.desired import build_children
@@ -23,14 +24,17 @@ from modelport_operator.events import build_events
 from modelport_operator.hosts import is_host_taken
 from modelport_operator.images import choose_images
 from modelport_operator.keys import Keys, ensure_keys
-from modelport_operator.names import deployment_name
+from modelport_operator.names import deployment_name, is_config_name
 from modelport_operator.replicas import decide_replicas, with_replicas
 from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, POD, Kind, Manifest, kind_of
 from modelport_operator.status import Facts, build_invalid_status, build_status
-from modelport_operator.status.facts import STUCK_SECONDS, pod_is_ready
+from modelport_operator.status.facts import STUCK_SECONDS, is_rolled_out, pod_is_ready
 from modelport_operator.store import Key, key_of
 
 log = logging.getLogger(__name__)
+
+LEFTOVER_SECONDS = 1.0
+"""Between two looks at what an earlier resource of the same name has left, which the cluster deletes in its time."""
 
 
 @dataclass(slots=True)
@@ -51,11 +55,19 @@ class Reconciler:
         resource = self.cluster.store.resource(key)
         if resource is None or resource["metadata"].get("deletionTimestamp"):
             return None
-        now = self.clock()
+        try:
+            return await self._bring(resource, self.clock())
+        except ApiError as error:
+            if error.namespace_ends:
+                return None
+            raise
+
+    async def _bring(self, resource: Manifest, now: datetime) -> float | None:
         try:
             model = parse(resource)
         except InvalidManifest as error:
-            await self._tell(resource, build_invalid_status(resource, error.problems, now))
+            ready = sum(map(pod_is_ready, self._pods(resource)))
+            await self._tell(resource, build_invalid_status(resource, error.problems, ready, now))
             return None
         keys = await ensure_keys(self.cluster, model, resource, now)
         context = self._context(model, resource, keys, now)
@@ -65,8 +77,9 @@ class Reconciler:
         return self._look_again(facts)
 
     def _context(self, model: PublishedModel, resource: Manifest, keys: Keys, now: datetime) -> Context:
-        images = choose_images(resource, self.config)
-        context = Context(
+        digest = config_digest(model)
+        images = choose_images(resource, digest, self.config)
+        return Context(
             model=model,
             config=self.config,
             now=now,
@@ -77,8 +90,8 @@ class Reconciler:
             instances=max(1, sum(map(pod_is_ready, self._pods(resource)))),
             host_taken=is_host_taken(resource, self.cluster.store.resources(), self.config),
             key_digests=keys.digests,
+            pins=pins_of(resource, digest),
         )
-        return replace(context, pins=pins_of(resource, config_digest(context)))
 
     async def _write(self, context: Context, resource: Manifest) -> list[Refused]:
         """Apply what is wanted, delete what is not any more, and set the number of Pods."""
@@ -96,7 +109,7 @@ class Reconciler:
         if any(each.kind == DEPLOYMENT.name for each in refused):
             return refused
         keep = {(kind_of(each), each["metadata"]["name"]) for each in wanted}
-        await self.cluster.prune(resource, keep | self._in_use(resource))
+        await self.cluster.prune(resource, keep | self._may_be_mounted(resource))
         if count is not None:
             await self.cluster.scale(key.namespace, deployment_name(key.name), count)
         return refused
@@ -116,28 +129,37 @@ class Reconciler:
             return
         await self.cluster.write_status(resource, status)
         for event in build_events(resource, before, status, self.clock()):
-            await self.cluster.create(event)
+            try:
+                await self.cluster.create(event)
+            except ApiError as error:
+                # The status says the same; to do all again would not bring the Event either.
+                log.info("%s: an Event could not be written: %s", key_of(resource), error)
 
     def _pods(self, resource: Manifest) -> list[Manifest]:
         children = self.cluster.store.children(key_of(resource))
         return [obj for (kind, _), obj in children.items() if kind is POD]
 
-    def _in_use(self, resource: Manifest) -> set[tuple[Kind, str]]:
-        """Return the ConfigMaps that Pods still have mounted: a Pod of an older template may start again."""
-        return {
-            (CONFIG_MAP, volume["configMap"]["name"])
-            for pod in self._pods(resource)
-            for volume in pod["spec"].get("volumes", ())
-            if "configMap" in volume
-        }
+    def _may_be_mounted(self, resource: Manifest) -> set[tuple[Kind, str]]:
+        """Return the ConfigMaps of former settings until the rollout is through.
+
+        Till then a Pod of an older template may start again, or be made anew.
+        """
+        key = key_of(resource)
+        live = self.cluster.store.get(DEPLOYMENT, key.namespace, deployment_name(key.name))
+        if live is not None and is_rolled_out(live):
+            return set()
+        children = self.cluster.store.children(key)
+        return {(kind, name) for kind, name in children if kind is CONFIG_MAP and is_config_name(name, key.name)}
 
     def _look_again(self, facts: Facts) -> float | None:
         """Return the seconds to the next moment at which something changes that no watch tells of."""
         schedule, now = facts.context.model.spec.execution.schedule, facts.context.now
         moments = [facts.keys.next_change, None if schedule is None else next_transition(schedule, now)]
         waits = [max(0.0, (moment - now).total_seconds()) for moment in moments if moment is not None]
-        if facts.keys.own or facts.keys.problem:
+        if facts.keys.own or facts.keys.problem or facts.refused:
             waits.append(self.config.own_keys_seconds)
+        if facts.keys.leftover or any(each.reason == "Leftover" for each in facts.refused):
+            waits.append(LEFTOVER_SECONDS)
         if facts.cause is not None:
             waits.append(STUCK_SECONDS)
         return min(waits, default=None)

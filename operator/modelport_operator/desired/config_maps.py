@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from modelport.api import PublishedModel
 from modelport.api.live import LiveSettings, split
 from modelport_operator.desired.base import Context, build_metadata, build_object
 from modelport_operator.names import REFRESH, config_name, live_name
@@ -22,9 +23,9 @@ def build_config(context: Context) -> Manifest:
     """Return the immutable ConfigMap with the fixed half of the resource, which the Pods' own fetch reads."""
     return build_object(
         CONFIG_MAP,
-        build_metadata(context, config_name(context.name, config_digest(context)), "config"),
+        build_metadata(context, config_name(context.name, config_digest(context.model)), "config"),
         immutable=True,
-        data={RESOURCE_FILE: _dump(_fixed(context))},
+        data={RESOURCE_FILE: _dump(_fixed(context.model))},
     )
 
 
@@ -39,20 +40,20 @@ def build_live(context: Context) -> Manifest:
     )
 
 
-def config_digest(context: Context) -> str:
+def config_digest(model: PublishedModel) -> str:
     """Return the digest of what rolls the Pods."""
-    return hashlib.sha256(_dump(_fixed(context)).encode()).hexdigest()[:10]
+    return hashlib.sha256(_dump(_fixed(model)).encode()).hexdigest()[:10]
 
 
-def _fixed(context: Context) -> dict[str, Any]:
-    fixed, _ = split(context.model)
-    metadata: dict[str, Any] = {"name": context.name, "namespace": context.namespace}
-    refresh = context.model.metadata.annotations.get(REFRESH)
+def _fixed(model: PublishedModel) -> dict[str, Any]:
+    fixed, _ = split(model)
+    metadata: dict[str, Any] = {"name": model.metadata.name, "namespace": model.metadata.namespace}
+    refresh = model.metadata.annotations.get(REFRESH)
     if refresh is not None:
         metadata["annotations"] = {REFRESH: refresh}
     return {
-        "apiVersion": context.model.api_version,
-        "kind": context.model.kind,
+        "apiVersion": model.api_version,
+        "kind": model.kind,
         "metadata": metadata,
         "spec": fixed,
     }

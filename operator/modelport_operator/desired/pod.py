@@ -266,7 +266,7 @@ def _build_volumes(context: Context) -> list[Manifest]:
         else []
     )
     return [
-        {"name": "config", "configMap": {"name": config_name(name, config_digest(context))}},
+        {"name": "config", "configMap": {"name": config_name(name, config_digest(context.model))}},
         {
             "name": "live",
             "configMap": {

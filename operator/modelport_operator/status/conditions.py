@@ -17,7 +17,7 @@ from modelport_operator.resources import (
     INGRESS,
     SCALED_OBJECT,
 )
-from modelport_operator.status.facts import Facts
+from modelport_operator.status.facts import Facts, is_rolled_out
 
 Status = Literal["True", "False", "Unknown"]
 
@@ -37,9 +37,9 @@ def is_ready(facts: Facts) -> Finding | None:
     schedule = facts.context.model.spec.execution.schedule
     if schedule is not None and state_at(schedule, facts.context.now) == "Closed":
         return Finding("False", "StoppedBySchedule", f"the schedule keeps the model stopped{_until(facts)}")
-    refused = next((each for each in facts.refused if each.kind == DEPLOYMENT.name), None)
+    refused = _refused_deployment(facts)
     if refused is not None:
-        return Finding("False", refused.reason, refused.message)
+        return refused
     if facts.deployment is not None and facts.wanted == 0:
         return Finding("False", "NoInstances", "spec.execution.instances is 0")
     cause = facts.cause
@@ -50,7 +50,12 @@ def is_ready(facts: Facts) -> Finding | None:
 
 def is_progressing(facts: Facts) -> Finding | None:
     """Whether a change is on its way."""
-    if facts.deployment is None or facts.is_rolled_out:
+    refused = _refused_deployment(facts)
+    if refused is not None:
+        return refused
+    if facts.deployment is None:
+        return Finding("True", "RollingOut", "the first instance is being made")
+    if is_rolled_out(facts.deployment):
         return Finding("False", "Complete", "everything runs as the spec says")
     for condition in facts.deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "Progressing" and condition["status"] == "False":
@@ -146,6 +151,11 @@ CONDITIONS: tuple[tuple[str, Callable[[Facts], Finding | None]], ...] = (
     ("Scaling", is_scaling),
 )
 """Every condition, in the order in which they are told."""
+
+
+def _refused_deployment(facts: Facts) -> Finding | None:
+    refused = next((each for each in facts.refused if each.kind == DEPLOYMENT.name), None)
+    return None if refused is None else Finding("False", refused.reason, refused.message)
 
 
 def _why(facts: Facts, otherwise: str) -> str:

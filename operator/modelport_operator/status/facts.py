@@ -50,7 +50,9 @@ class Facts:
         """The Pods that are not on their way out, the newest first."""
         pods = [each for (kind, _), each in self.children.items() if kind is POD]
         staying = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-        return sorted(staying, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
+        staying.sort(key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
+        # One that was evicted stays as a record of it; its successor counts in its place.
+        return [pod for pod in staying if pod is staying[0] or pod.get("status", {}).get("phase") != "Failed"]
 
     @cached_property
     def cause(self) -> Cause | None:
@@ -72,19 +74,6 @@ class Facts:
         return pod if (self.context.now - created).total_seconds() > STUCK_SECONDS else None
 
     @cached_property
-    def is_rolled_out(self) -> bool:
-        """The Deployment has no step left to take."""
-        if self.deployment is None:
-            return False
-        status = self.deployment.get("status", {})
-        return bool(
-            status.get("observedGeneration") == self.deployment["metadata"].get("generation")
-            and status.get("updatedReplicas", 0) == self.wanted
-            and status.get("replicas", 0) == self.wanted
-            and status.get("availableReplicas", 0) >= self.wanted
-        )
-
-    @cached_property
     def _deployment_cause(self) -> Cause | None:
         """Why there are no Pods at all: a quota, or a policy that refuses them."""
         status = {} if self.deployment is None else self.deployment.get("status", {})
@@ -92,6 +81,17 @@ class Facts:
             if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
                 return Cause(condition.get("reason", "ReplicaFailure"), condition.get("message", ""))
         return None
+
+
+def is_rolled_out(deployment: Manifest) -> bool:
+    """Tell whether a Deployment has no step left to take."""
+    status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
+    return bool(
+        status.get("observedGeneration") == deployment["metadata"].get("generation")
+        and status.get("updatedReplicas", 0) == wanted
+        and status.get("replicas", 0) == wanted
+        and status.get("availableReplicas", 0) >= wanted
+    )
 
 
 def pod_is_ready(pod: Manifest) -> bool:
