@@ -134,6 +134,10 @@ class Unavailable(GatewayError):
     reason = "unavailable"
 
 
+class ProcessDied(Unavailable):
+    """The process in which the model runs has died, which Triton says and does nothing about."""
+
+
 class StoppedBySchedule(Unavailable):
     """The model's schedule is closed: nobody's fault, and no reason for an alarm."""
 

@@ -35,6 +35,10 @@ class Version:
     """When it last answered an inference, in monotonic seconds."""
     silent: bool = False
     """The last probe had no answer: Triton calls it READY, and it is not."""
+    silent_since: float = inf
+    """When the first of the probes without an answer ended, in monotonic seconds."""
+    died: bool = False
+    """The last probe was told that the model's process has died: it will not answer any more."""
 
     @property
     def ready(self) -> bool:

@@ -6,12 +6,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from math import inf
 from time import monotonic
 
 from modelport.api import ServedModel, model_name
 from modelport.gateway.coalesce import Coalescer
-from modelport.gateway.errors import BadUpstream, DeadlineExceeded, GatewayError, ModelNotFound, Unavailable
+from modelport.gateway.errors import (
+    BadUpstream,
+    DeadlineExceeded,
+    GatewayError,
+    ModelNotFound,
+    ProcessDied,
+    Unavailable,
+)
 from modelport.gateway.formats.base import VersionState
 from modelport.gateway.live_model import LiveModel, Version
 from modelport.gateway.triton import Triton
@@ -37,6 +45,8 @@ class Models:
         self._models: dict[str, LiveModel] = {}
         self._wake = asyncio.Event()
         self.triton_up = False
+        self.lost_at: float | None = None
+        """When Triton, once reached, was last lost, in monotonic seconds; None while it answers or never did."""
 
     def __iter__(self) -> Iterator[LiveModel]:
         return iter(self._models.values())
@@ -93,13 +103,14 @@ class Models:
             return
         if not self.triton_up:
             log.info("Triton is up")
-        self.triton_up = True
+        self.triton_up, self.lost_at = True, None
         for model in self:
             await self._update(model, found.get(model.name, ()))
 
     def _lost(self, error: GatewayError) -> None:
         if self.triton_up:
             log.warning("Triton is gone: %s", error.message)
+            self.lost_at = monotonic()
         self.triton_up = False
         for model in self:
             model.versions = {}
@@ -109,9 +120,9 @@ class Models:
         versions: dict[int, Version] = {}
         for state in states:
             old = model.versions.get(state.version, Version(state))
-            version = versions[state.version] = Version(state, old.meta, old.read, old.answered, old.silent)
+            version = versions[state.version] = replace(old, state=state)
             if state.state != "READY":
-                version.meta, version.silent = None, False
+                version.meta, version.silent, version.died = None, False, False
             elif version.meta is None or monotonic() - version.read > META_SECONDS:
                 scalar_rows = model.spec.model.format != "TritonRepository"
                 try:
@@ -143,12 +154,12 @@ class Models:
         """Ask for one inference of zeros. Refusing zeros is an answer too; silence is none, and neither is nonsense."""
         if version.meta is None:
             return
-        silent = False
+        silent = died = False
         try:
             async with asyncio.timeout(PROBE_TIMEOUT):
                 await self._triton.infer(version.meta, zero_request(version.meta))
-        except (Unavailable, DeadlineExceeded, BadUpstream, TimeoutError):
-            silent = True
+        except (Unavailable, DeadlineExceeded, BadUpstream, TimeoutError) as error:
+            silent, died = True, isinstance(error, ProcessDied)
         except GatewayError:
             pass
         number = version.state.version
@@ -157,6 +168,7 @@ class Models:
             return
         if silent and not current.silent:
             log.warning("model %s, version %d does not answer though Triton calls it ready", model.name, number)
-        current.silent = silent
+            current.silent_since = monotonic()
+        current.silent, current.died = silent, died
         if not silent:
             current.answered = monotonic()

@@ -1,7 +1,7 @@
 """The two ports: what answers at which address.
 
     8080  the models' APIs, /healthz, /readyz, /openapi.json
-    9090  /metrics, /healthz, /readyz, /openapi.json
+    9090  /metrics, /healthz, /readyz, /openapi.json, /livez/triton
 
 Metrics tell how much each key is used, and /readyz beside them where flagged pictures are stored, so no Ingress leads
 to their port.
@@ -10,6 +10,7 @@ to their port.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from modelport.gateway.app import Gateway
 from modelport.gateway.exposition import Exposition
 from modelport.gateway.formats import FORMATS
 from modelport.gateway.formats.base import Format, Model
+from modelport.gateway.liveness import find_ailment
 from modelport.gateway.openapi import build_openapi
 
 
@@ -36,8 +38,13 @@ def build_metrics_app(gateway: Gateway, exposition: Exposition) -> web.Applicati
         body, content_type = await exposition.answer(request.headers.get("Accept"))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
+    async def livez_triton(_: web.Request) -> web.Response:
+        ailment = find_ailment(gateway.models, monotonic())
+        return _json({"alive": ailment is None, "reason": ailment or ""}, status=200 if ailment is None else 503)
+
     app = _with_health(gateway, lambda: _with_sinks(readiness(gateway), gateway))
     app.router.add_get("/metrics", metrics)
+    app.router.add_get("/livez/triton", livez_triton)
     return app
 
 

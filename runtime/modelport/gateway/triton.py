@@ -13,7 +13,14 @@ import grpc
 import grpc.aio
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from modelport.gateway.errors import BadRequest, DeadlineExceeded, GatewayError, InternalError, Unavailable
+from modelport.gateway.errors import (
+    BadRequest,
+    DeadlineExceeded,
+    GatewayError,
+    InternalError,
+    ProcessDied,
+    Unavailable,
+)
 from modelport.gateway.formats.base import ServerMeta, VersionState
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta
 from modelport.gateway.triton_protobuf import as_json, decode_response, encode_request, parse_meta
@@ -34,7 +41,8 @@ _BY_CODE: Mapping[grpc.StatusCode, type[GatewayError]] = {
 """Everything else is the model's failure, InternalError."""
 
 _BY_TEXT: tuple[tuple[re.Pattern[str], type[GatewayError]], ...] = (
-    (re.compile(r"Stub process .* is not healthy|Failed to (?:get|send|receive).*(?:stub|message)"), Unavailable),
+    (re.compile(r"Stub process .* is not healthy"), ProcessDied),
+    (re.compile(r"Failed to (?:get|send|receive).*(?:stub|message)"), Unavailable),
     (re.compile(r"unexpected (?:shape|datatype|inference input)|invalid (?:shape|argument)", re.I), BadRequest),
 )
 """Where Triton's code says INTERNAL and its text knows better."""
@@ -121,8 +129,8 @@ def _error(code: grpc.StatusCode, details: str) -> GatewayError:
     kind = _BY_CODE.get(code)
     if kind is None:
         kind = next((kind for pattern, kind in _BY_TEXT if pattern.search(details)), InternalError)
-    if kind is Unavailable:
-        return Unavailable("the model is not ready: try again shortly", retry_after=RETRY_AFTER)
+    if issubclass(kind, Unavailable):
+        return kind("the model is not ready: try again shortly", retry_after=RETRY_AFTER)
     if kind is DeadlineExceeded:
         return DeadlineExceeded("the model did not answer in time")
     return kind(_sentence(details))

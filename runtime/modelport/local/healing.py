@@ -18,6 +18,7 @@ import aiohttp
 import psutil
 
 from modelport.gateway.live_model import STOPPED
+from modelport.gateway.liveness import SLOW_SECONDS
 from modelport.local.errors import LoadError
 from modelport.local.process import Supervised
 from modelport.local.triton import TritonModels
@@ -25,8 +26,6 @@ from modelport.local.triton import TritonModels
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
-SLOW_SECONDS = 30.0
-"""Added to a model's own time limit: a model that is silent for longer hangs, and is not merely busy."""
 
 
 @dataclass(slots=True)

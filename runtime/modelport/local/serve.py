@@ -17,10 +17,11 @@ from typing import Any
 
 from modelport import logs
 from modelport.api import PublishedModel, model_name
+from modelport.gateway.liveness import SLOW_SECONDS
 from modelport.gateway.sockets import close_pairs
 from modelport.local.display import Display, open_display
 from modelport.local.editing import follow_edits
-from modelport.local.healing import SLOW_SECONDS, Healer
+from modelport.local.healing import Healer
 from modelport.local.keybook import KeyBook
 from modelport.local.manifests import Catalogue, Manifest
 from modelport.local.options import ServeOptions, listen, parse_address, refuse_unreachable

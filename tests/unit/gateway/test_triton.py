@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from modelport.gateway.errors import BadRequest, BadUpstream, GatewayError, InternalError, Unavailable
+from modelport.gateway.errors import BadRequest, BadUpstream, GatewayError, InternalError, ProcessDied, Unavailable
 from modelport.gateway.formats.base import VersionState
 from modelport.gateway.tensors import InferRequest, ModelMeta, TensorSpec
 from modelport.gateway.triton import Triton
@@ -68,7 +68,7 @@ FAILURES: dict[str, tuple[Code, str, type[GatewayError], str]] = {
     "a bad argument": (Code.INVALID_ARGUMENT, "[request id: <id_unknown>] bad shape", BadRequest, "bad shape"),
     "not loaded": (Code.UNAVAILABLE, "Request for unknown model: 'm' is not found", Unavailable, "not ready"),
     "unloaded meanwhile": (Code.NOT_FOUND, "Request for unknown model", Unavailable, "not ready"),
-    "a dead Python backend": (Code.INTERNAL, "Stub process 'm_0_0' is not healthy.", Unavailable, "not ready"),
+    "a dead Python backend": (Code.INTERNAL, "Stub process 'm_0_0' is not healthy.", ProcessDied, "not ready"),
     "an exception in a Python model": (
         Code.INTERNAL,
         "Failed to process … message: ValueError: too odd\n\nAt:\n  /srv/m/1/model.py(9): x",
@@ -89,7 +89,7 @@ async def test_a_failure_is_told_for_what_it_is(
 
     assert says in raised.value.message
     assert "/srv" not in raised.value.message
-    assert (raised.value.retry_after is not None) == (error is Unavailable)
+    assert (raised.value.retry_after is not None) == issubclass(error, Unavailable)
 
 
 async def test_nobody_listening_is_a_reason_to_come_again() -> None:
