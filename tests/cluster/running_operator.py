@@ -103,6 +103,8 @@ def run_operator(cluster: ControlPlane, config: Config) -> Iterator[RunningOpera
                 stop_flag=stop,
                 ready_flag=ready,
             )
+        # aiohttp closes its connections in the background.
+        await asyncio.sleep(0.1)
 
     def run() -> None:
         try:

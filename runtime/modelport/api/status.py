@@ -123,6 +123,6 @@ class Status(Frozen):
     keys: Annotated[tuple[KeyStatus, ...], Field(max_length=64), ListMap("name")] = ()
     """Keys that work, without their values."""
     images: Images | None = None
-    """The images that the Pods run; they change with a spec that needs new Pods or the annotation modelport.io/upgrade."""
+    """The images that the Pods run; they move with a spec that needs new Pods, or annotation modelport.io/upgrade."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=32), ListMap("type")] = ()
     """What is true of the resource: Ready (it answers now), Progressing (a change is on its way) and others."""
