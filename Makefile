@@ -46,16 +46,22 @@ fmt: dev ## Put the code into the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-generate: dev ## Write the files that are made from the code: CRD and reference pages
+generate: dev ## Write the files that are made from the code: CRD, roles and reference pages
 	$(BIN)/python -m modelport.api.schema > crds/publishedmodels.yaml.new
 	mv crds/publishedmodels.yaml.new crds/publishedmodels.yaml
 	$(BIN)/python -m modelport.api.reference > docs/reference/publishedmodel.md.new
 	mv docs/reference/publishedmodel.md.new docs/reference/publishedmodel.md
 	$(BIN)/python -m modelport.gateway.metrics > docs/reference/metrics.md.new
 	mv docs/reference/metrics.md.new docs/reference/metrics.md
+	$(BIN)/python -m modelport_operator.reference > docs/reference/operator.md.new
+	mv docs/reference/operator.md.new docs/reference/operator.md
+	$(BIN)/python -m modelport_operator.rbac > operator/rbac/cluster.yaml.new
+	mv operator/rbac/cluster.yaml.new operator/rbac/cluster.yaml
+	$(BIN)/python -m modelport_operator.rbac --namespaces models > operator/rbac/namespaced.yaml.new
+	mv operator/rbac/namespaced.yaml.new operator/rbac/namespaced.yaml
 
 verify: generate ## Fail if a generated file is not what the code makes
-	git diff --exit-code -- crds docs/reference
+	git diff --exit-code -- crds docs/reference operator/rbac
 
 bench: dev ## Measure the gateway beside Triton's own endpoint and a bare loop of Pillow; writes docs/benchmarks.md
 	$(BIN)/python tests/bench/bench.py $(ARGS)

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import kopf
+import yaml
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 from kubernetes.aio.config.config_exception import ConfigException
@@ -34,8 +35,8 @@ async def find_api_server() -> Configuration:
             load_incluster_config(configuration)  # type: ignore[no-untyped-call]
         else:
             await load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError) as error:
-        raise NotConnected(f"no credentials for an API server in {kubeconfig or '~/.kube/config'}: {error}") from error
+    except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
+        raise NotConnected(f"no way to an API server: {' '.join(str(error).split())}") from error
     return configuration
 
 

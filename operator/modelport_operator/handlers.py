@@ -57,6 +57,9 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.posting.enabled = False
     # One line for each event that a handler has seen tells nobody anything.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    # What ends a watch ends kopf and is raised: one line by who runs it, not a traceback for each task in between.
+    for part in ("orchestration", "running"):
+        logging.getLogger(f"kopf._core.reactor.{part}").setLevel(logging.CRITICAL)
     # Namespaces and definitions are not ours to list: the first are told, the second the controller looks at.
     settings.scanning.disabled = True
     # A Lease of our own decides who works; peering would pause equals.

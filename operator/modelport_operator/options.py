@@ -157,7 +157,7 @@ OPTIONS: Final[Sequence[Option]] = (
     Option("health_port", whole(0, 65535), "port of /healthz, /readyz and /metrics; 0: any free one", "PORT"),
     Option("leader_election", switch, "work only while holding the Lease; off for one process on a desk"),
     Option("lease_seconds", seconds(2), "how long the Lease holds without being renewed", "SECONDS"),
-    Option("log_format", one_of(tuple(logs.FORMATTERS)), "json for machines, text for people", "FORMAT"),
+    Option("log_format", one_of(tuple(logs.FORMATTERS)), "logs for machines (json) or for people (text)", "FORMAT"),
     Option(
         "log_level", one_of(logs.LEVELS), "from the most to the least talkative: " + ", ".join(logs.LEVELS), "LEVEL"
     ),

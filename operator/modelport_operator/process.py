@@ -127,11 +127,14 @@ class Work:
 
     async def _start(self, controller: Controller) -> None:
         """Read what stands in the cluster, as soon as that can be read, and begin to work."""
+        told = ""
         while True:
             try:
                 await controller.start()
             except ApiError as error:
-                log.warning("what stands in the cluster cannot be read yet: %s", in_words(error))
+                if (what := in_words(error)) != told:
+                    log.warning("what stands in the cluster cannot be read yet: %s", what)
+                told = what
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return
@@ -157,9 +160,9 @@ class Work:
         try:
             await watches
         except Exception as error:
-            raise WatchesEnded(f"the watches have ended: {error}") from error
+            raise WatchesEnded(f"kopf cannot watch the cluster any more: {error}") from error
         if not asked:
-            raise WatchesEnded("the watches have ended")
+            raise WatchesEnded("kopf has stopped watching the cluster")
 
 
 def in_words(error: ApiError) -> str:
