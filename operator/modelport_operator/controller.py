@@ -11,10 +11,11 @@ from time import perf_counter
 from modelport_operator.api_server import ApiError
 from modelport_operator.cluster import Cluster
 from modelport_operator.config import Config
+from modelport_operator.hosts import find_rivals
 from modelport_operator.metrics import Metrics
 from modelport_operator.reconcile import Reconciler
 from modelport_operator.resources import PUBLISHED_MODEL, WATCHED, Kind, Manifest
-from modelport_operator.store import Key, Store
+from modelport_operator.store import Key, Store, key_of
 from modelport_operator.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -52,13 +53,14 @@ class Controller:
 
     def seen(self, kind: Kind, event: str | None, obj: Manifest) -> None:
         """Take what a watch tells; `event` is None for what stood there when the watch began."""
-        if event == "DELETED":
-            key = self.store.drop(kind, obj)
-            if key is not None and kind is PUBLISHED_MODEL:
+        before = self.store.resource(key_of(obj)) if kind is PUBLISHED_MODEL else None
+        key = self.store.drop(kind, obj) if event == "DELETED" else self.store.put(kind, obj)
+        if key is not None and kind is PUBLISHED_MODEL:
+            after = self.store.resource(key)
+            for rival in find_rivals(before, after, self.store.resources(), self.config):
+                self.queue.add(rival)
+            if after is None:
                 self.queue.forget(key)
-                return
-        else:
-            key = self.store.put(kind, obj)
         if key is not None and self.store.resource(key) is not None:
             self.queue.add(key)
         self.metrics.waiting(len(self.queue))

@@ -19,6 +19,20 @@ def is_host_taken(resource: Manifest, resources: Iterable[tuple[Key, Manifest]],
     return any(find_claim(other, config) == claim and _age(other) < _age(resource) for _, other in resources)
 
 
+def find_rivals(
+    before: Manifest | None, after: Manifest | None, resources: Iterable[tuple[Key, Manifest]], config: Config
+) -> list[Key]:
+    """Return the other resources that claim a route which one resource has just taken up or given up.
+
+    `before` and `after` are that resource; None where it does not exist.
+    """
+    claims = {each and find_claim(each, config) for each in (before, after)}
+    one = after or before
+    if len(claims) == 1 or one is None:
+        return []
+    return [key for key, other in resources if key != key_of(one) and find_claim(other, config) in claims - {None}]
+
+
 def find_claim(resource: Manifest, config: Config) -> Route | None:
     """Return the route that a resource asks for, if it does and there is a host for it.
 
