@@ -51,7 +51,10 @@ def _is_unscheduled(pod: Manifest, _: Sequence[Manifest]) -> Cause | None:
             for resource in _gpus_of(pod):
                 if resource in message:
                     return Cause("WaitingForGPU", f"no node has a free {resource}: {message}", failed=False)
-            return Cause(condition.get("reason", "Unschedulable"), message, failed=False)
+            labels = pod["spec"].get("nodeSelector", {}) if "affinity/selector" in message else {}
+            asked = ", ".join(f"{name}={value}" for name, value in labels.items())
+            wish = f" (asked for: {asked})" if asked else ""
+            return Cause(condition.get("reason", "Unschedulable"), message + wish, failed=False)
     return None
 
 
@@ -73,6 +76,15 @@ def _cannot_pull(pod: Manifest, _: Sequence[Manifest]) -> Cause | None:
         if reason in ("CreateContainerConfigError", "CreateContainerError", "RunContainerError"):
             return Cause(reason, f"{status['name']}: {status['state']['waiting'].get('message', reason)}")
     return None
+
+
+def _is_being_made(pod: Manifest, _: Sequence[Manifest]) -> Cause | None:
+    fetch = _status_of(pod, "fetch")
+    if fetch is not None and (_waiting_reason(fetch) not in STARTING or fetch.get("lastState")):
+        return None
+    node = pod["spec"].get("nodeName")
+    where = f"its containers are being made on {node}" if node else "a node is being chosen"
+    return Cause("Starting", f"the newest instance is on its way: {where}", failed=False)
 
 
 def _fetch_failed(pod: Manifest, _: Sequence[Manifest]) -> Cause | None:
@@ -113,6 +125,7 @@ CHECKS: tuple[Check, ...] = (
     _is_unscheduled,
     _cannot_be_made,
     _cannot_pull,
+    _is_being_made,
     _fetch_failed,
     _fetch_runs,
     _triton_failed,
@@ -123,18 +136,18 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _ended(pod: Manifest, container: str, reason: str, otherwise: str) -> Cause | None:
-    """Tell how a container failed that does not run now, or has just come back from a failure and is not ready."""
+    """Tell how a container failed that has not become ready since; while it tries again, the reason still stands."""
     status = _status_of(pod, container)
-    if status is None or ("running" in status["state"] and (status.get("ready") or status.get("started"))):
+    if status is None or status.get("ready"):
         return None
     terminated = status["state"].get("terminated") or status.get("lastState", {}).get("terminated")
     if terminated is None or terminated.get("exitCode") == 0:
         return None
     if terminated.get("reason") == "OOMKilled":
-        limit = _memory_limit(pod, container)
-        return Cause("OOMKilled", f"{container} needed more memory than its limit of {limit}")
+        return Cause("OOMKilled", f"{container} needed more memory than {_memory_bound(pod, container)}")
     told = terminated.get("message", "").strip()
-    return Cause(reason, told.splitlines()[-1] if told else f"{otherwise} with exit code {terminated['exitCode']}")
+    code = terminated.get("exitCode")
+    return Cause(reason, f"{otherwise}: {told.splitlines()[-1]}" if told else f"{otherwise}: exit code {code}")
 
 
 def _statuses(pod: Manifest) -> Iterator[Manifest]:
@@ -149,7 +162,7 @@ def _status_of(pod: Manifest, container: str) -> Manifest | None:
 
 def _waiting_reason(status: Manifest) -> str:
     if "waiting" not in status.get("state", {}):
-        return "" if not status.get("state") else "NotWaiting"
+        return "NotWaiting" if status.get("state") else ""
     reason: str = status["state"]["waiting"].get("reason", "")
     return reason
 
@@ -159,12 +172,12 @@ def _containers(pod: Manifest) -> Iterator[Manifest]:
     yield from pod["spec"]["containers"]
 
 
-def _memory_limit(pod: Manifest, container: str) -> str:
+def _memory_bound(pod: Manifest, container: str) -> str:
     for each in _containers(pod):
-        if each["name"] == container:
-            limit: str = each.get("resources", {}).get("limits", {}).get("memory", "its node's memory")
-            return limit
-    return "its node's memory"
+        limit = each.get("resources", {}).get("limits", {}).get("memory")
+        if each["name"] == container and limit:
+            return f"its limit of {limit}"
+    return "its node has left"
 
 
 def _gpus_of(pod: Manifest) -> list[str]:
