@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,12 +36,20 @@ class Lease:
     operator's work.
     """
 
-    def __init__(self, cluster: Cluster, namespace: str, identity: str, seconds: float = 15.0) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        namespace: str,
+        identity: str,
+        seconds: float = 15.0,
+        clock: Callable[[], float] = clock,
+    ) -> None:
         self.cluster = cluster
         self.namespace = namespace
         self.identity = identity
         self.seconds = seconds
         """How long the Lease holds without being renewed."""
+        self._clock = clock
         self._until = -float("inf")
         """To when it is surely ours, by `clock`."""
         self._seen: tuple[str, float] = ("", -float("inf"))
@@ -55,7 +64,7 @@ class Lease:
 
     def holds(self) -> bool:
         """Tell whether nobody else can have the Lease yet."""
-        return clock() < self._until
+        return self._clock() < self._until
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours."""
@@ -65,7 +74,7 @@ class Lease:
     async def keep(self) -> None:
         """Renew the Lease until it is lost, then return: somebody else may work soon."""
         while self.holds():
-            await asyncio.sleep(min(self.retry_seconds, max(0.0, self._until - clock())))
+            await asyncio.sleep(min(self.retry_seconds, max(0.0, self._until - self._clock())))
             await self.try_once()
 
     async def release(self) -> None:
@@ -81,7 +90,7 @@ class Lease:
 
     async def try_once(self) -> bool:
         """Take or renew the Lease; tell whether that has worked."""
-        began = clock()
+        began = self._clock()
         try:
             async with asyncio.timeout(self.seconds / 3):
                 holder = await self._try()
@@ -113,7 +122,7 @@ class Lease:
         self._told = what
 
     def _may_take(self, lease: Manifest) -> bool:
-        version, now = lease["metadata"]["resourceVersion"], clock()
+        version, now = lease["metadata"]["resourceVersion"], self._clock()
         if version != self._seen[0]:
             self._seen = (version, now)
         holder = lease["spec"].get("holderIdentity")
