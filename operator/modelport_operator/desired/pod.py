@@ -141,8 +141,9 @@ def _build_fetch(context: Context) -> Manifest:
 
 
 def _build_triton(context: Context) -> Manifest:
-    execution = context.model.spec.execution
-    pod_env = [each.to_manifest() for each in execution.pod.env]
+    # A resource may have a reason to set HOME itself.
+    env = {"HOME": {"name": "HOME", "value": TEMPORARY}}
+    env |= {each.name: each.to_manifest() for each in context.model.spec.execution.pod.env}
     return {
         "name": "triton",
         "image": context.triton_image,
@@ -163,7 +164,7 @@ def _build_triton(context: Context) -> Manifest:
             "--metrics-address=127.0.0.1",
             f"--metrics-port={TRITON_METRICS_PORT}",
         ],
-        "env": [{"name": "HOME", "value": TEMPORARY}, *pod_env],
+        "env": list(env.values()),
         "resources": _triton_resources(context),
         "securityContext": RESTRICTED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -275,7 +276,7 @@ def _build_volumes(context: Context) -> list[Manifest]:
             },
         },
         *keys,
-        *({"name": _volume_of(secret), "secret": {"secretName": secret}} for secret in _secrets_of(context)),
+        *({"name": volume, "secret": {"secretName": secret}} for volume, secret in _secrets_of(context).items()),
         {"name": "models", "emptyDir": {}},
         {"name": "serving", "emptyDir": {}},
         {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": shared}},
@@ -290,21 +291,20 @@ def _as_json(key: str, name: str) -> Manifest:
     return {"key": key, "path": f"{name}.json"}
 
 
-def _secrets_of(context: Context) -> list[str]:
-    """Return the Secrets that the resource names for addresses outside: its source and its sink."""
+def _secrets_of(context: Context) -> dict[str, str]:
+    """Return the Secrets that the resource names for addresses outside, its source's and its sink's, by volume.
+
+    A volume cannot have the Secret's own name, which may be too long for it and have dots.
+    """
     spec = context.model.spec
     sink = spec.evaluation.sink if spec.evaluation else None
     named = (spec.model.source.secret_ref, sink.secret_ref if sink else None)
-    return list(dict.fromkeys(each.name for each in named if each is not None))
+    secrets = dict.fromkeys(each.name for each in named if each is not None)
+    return {f"secret-{index}": secret for index, secret in enumerate(secrets)}
 
 
 def _secret_mounts(context: Context) -> list[Manifest]:
-    return [_mount(_volume_of(name), f"{SECRETS}/{name}", read_only=True) for name in _secrets_of(context)]
-
-
-def _volume_of(secret: str) -> str:
-    """Return a volume's name for a Secret, whose own may be longer and have dots."""
-    return f"secret-{secret.replace('.', '-')[:50].strip('-')}"
+    return [_mount(volume, f"{SECRETS}/{secret}", read_only=True) for volume, secret in _secrets_of(context).items()]
 
 
 def _mount(volume: str, path: str, *, read_only: bool = False) -> Manifest:
