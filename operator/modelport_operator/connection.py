@@ -30,13 +30,16 @@ async def find_api_server() -> Configuration:
     """
     configuration = Configuration()
     kubeconfig = os.environ.get("KUBECONFIG")
+    in_pod = kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ
     try:
-        if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        if in_pod:
             load_incluster_config(configuration)  # type: ignore[no-untyped-call]
         else:
             await load_kube_config(kubeconfig, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
-        raise NotConnected(f"no way to an API server: {' '.join(str(error).split())}") from error
+    # The client lets every error of a file's content through.
+    except (ConfigException, OSError, TypeError, ValueError, yaml.YAMLError) as error:
+        where = "the Pod's service account" if in_pod else kubeconfig or "~/.kube/config"
+        raise NotConnected(f"no way to an API server by {where}: {' '.join(str(error).split())}") from error
     return configuration
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from enum import Enum
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -40,10 +41,9 @@ class Health:
     @asynccontextmanager
     async def serve(self, port: int) -> AsyncIterator[int]:
         """Listen on all addresses and give the port, which the kernel chooses for 0; raises PortTaken."""
-        app = web.Application()
+        app = web.Application(middlewares=[_close])
         app.add_routes([web.get("/healthz", self._live), web.get("/readyz", self._ready)])
         app.add_routes([web.get("/metrics", self._metrics)])
-        app.on_response_prepare.append(_close)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
@@ -66,6 +66,9 @@ class Health:
         return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
-async def _close(_: web.Request, response: web.StreamResponse) -> None:
+@web.middleware
+async def _close(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Keep no connection: kopf's end would wait for the task of each."""
+    response = await handler(request)
     response.force_close()
+    return response
