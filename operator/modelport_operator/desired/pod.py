@@ -14,6 +14,7 @@ from typing import Any
 from modelport.api import model_name
 from modelport.api.execution import Gpu
 from modelport.api.names import GATEWAY_PORT, METRICS_PORT, TRITON_GRPC_PORT
+from modelport.api.volumes import volume_of
 from modelport_operator.desired.base import Context
 from modelport_operator.desired.config_maps import config_digest
 from modelport_operator.names import VERSION_TAG, config_name, key_digests_name, labels, live_name, selector
@@ -30,6 +31,7 @@ from modelport_operator.paths import (
     SHARED_MEMORY,
     TEMPORARY,
     TERMINATION_LOG,
+    VOLUMES,
 )
 from modelport_operator.resources import Manifest
 
@@ -122,6 +124,7 @@ def _build_fetch(context: Context) -> Manifest:
             f"--repository={MODELS}",
             f"--serving={SERVING}",
             f"--secrets={SECRETS}",
+            f"--volumes={VOLUMES}",
             f"--termination-log={TERMINATION_LOG}",
             "--log-format=json",
         ],
@@ -136,6 +139,7 @@ def _build_fetch(context: Context) -> Manifest:
             _mount("serving", SERVING),
             _mount("fetch-tmp", TEMPORARY),
             *_secret_mounts(context),
+            *(_mount("source", f"{VOLUMES}/{claim}", read_only=True) for claim in _claims_of(context)),
         ],
     }
 
@@ -277,6 +281,10 @@ def _build_volumes(context: Context) -> list[Manifest]:
         },
         *keys,
         *({"name": volume, "secret": {"secretName": secret}} for volume, secret in _secrets_of(context).items()),
+        *(
+            {"name": "source", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
+            for claim in _claims_of(context)
+        ),
         {"name": "models", "emptyDir": {}},
         {"name": "serving", "emptyDir": {}},
         {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": shared}},
@@ -305,6 +313,12 @@ def _secrets_of(context: Context) -> dict[str, str]:
 
 def _secret_mounts(context: Context) -> list[Manifest]:
     return [_mount(volume, f"{SECRETS}/{secret}", read_only=True) for volume, secret in _secrets_of(context).items()]
+
+
+def _claims_of(context: Context) -> list[str]:
+    """Return the PersistentVolumeClaim on whose volume the model lies, if it lies on one."""
+    volume = volume_of(context.model.spec.model.source.uri)
+    return [] if volume is None else [volume[0]]
 
 
 def _mount(volume: str, path: str, *, read_only: bool = False) -> Manifest:

@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--repository", type=Path, required=True, metavar="DIR", help="Triton's model repository")
     add("--serving", type=Path, required=True, metavar="DIR", help="the gateway's configuration")
     add("--secrets", type=Path, metavar="DIR", help="what secretRef names, one file DIR/SECRET/ENTRY each")
+    add("--volumes", type=Path, metavar="DIR", help="volumes that sources lie on: pvc://CLAIM/PATH is DIR/CLAIM/PATH")
     add(
         "--triton",
         type=_capabilities,

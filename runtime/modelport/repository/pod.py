@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -19,11 +20,13 @@ from modelport.api import InvalidManifest, PublishedModel, ServedModel
 from modelport.api.live import LiveSettings, join
 from modelport.api.problems import problems_of
 from modelport.api.serving import model_file
+from modelport.api.volumes import volume_of
 from modelport.errors import ModelportError
 from modelport.repository.cache import Cache
 from modelport.repository.capabilities import NVIDIA_IMAGE, Capabilities
 from modelport.repository.errors import FetchError, WrongDigest
 from modelport.repository.lint import Unservable
+from modelport.repository.paths import UnsafePath, relative_path
 from modelport.repository.pins import Pins, pin
 from modelport.repository.prepare import prepare
 from modelport.repository.progress import Progress, silent
@@ -57,6 +60,8 @@ class PodFetch:
     """File of what earlier Pods found. None: this is the first."""
     secrets: Path | None = None
     """Folder of Secrets, SECRET/ENTRY."""
+    volumes: Path | None = None
+    """Folder of the volumes that sources lie on, VOLUMES/CLAIM. None: there are none."""
     capabilities: Capabilities = NVIDIA_IMAGE
     """What the Pod's Triton can run."""
     local_files: bool = False
@@ -117,15 +122,18 @@ def _joined(fixed: PublishedModel, live: Path | None) -> PublishedModel:
 def _refuse_local_files(resource: PublishedModel, options: PodFetch) -> None:
     uri = resource.spec.model.source.uri
     if scheme_of(uri) == "file" and not options.local_files:
-        raise FetchError(uri, "is on the disk of one machine, which a Pod does not have; use s3, gs, https, oci or hf")
+        raise FetchError(
+            uri, "is on the disk of one machine, which a Pod does not have; use s3, gs, https, oci, hf or pvc"
+        )
 
 
 def _prepare(resource: PublishedModel, pins: Pins, options: PodFetch, progress: Progress) -> Published:
     name, source = resource.metadata.name, resource.spec.model.source
+    place = _on_volume(source.uri, options.volumes)
     try:
         credentials = read_credentials(source.secret_ref.name if source.secret_ref else None, options.secrets)
         return prepare(
-            pin(resource, pins),
+            pin(resource if place is None else _moved(resource, place), pins),
             target=options.repository,
             cache=Cache(options.repository / CACHE),
             capabilities=options.capabilities,
@@ -133,15 +141,34 @@ def _prepare(resource: PublishedModel, pins: Pins, options: PodFetch, progress: 
             progress=progress,
         )
     except StorageError as error:
-        raise FetchError(source.uri, str(error)) from error
-    except WrongDigest as error:
-        if source.digest is not None or pins.digest is None:
-            raise
+        raise FetchError(source.uri, error.problem) from error
+    except FetchError as error:
+        if not isinstance(error, WrongDigest) or source.digest is not None or pins.digest is None:
+            raise FetchError(source.uri, error.problem) from error
         raise FetchError(
             source.uri,
             f"has other files than those that {name} was first served with ({pins.digest}); to serve the new ones:"
             f" kubectl annotate pm/{name} --overwrite modelport.io/refresh=WORD, with a new WORD",
         ) from error
+
+
+def _on_volume(uri: str, volumes: Path | None) -> Path | None:
+    """Return where a `pvc:` address lies; None for another one, or where no volumes are mounted."""
+    named = volume_of(uri)
+    if named is None or volumes is None:
+        return None
+    claim, path = named
+    try:
+        return volumes / relative_path(claim) / relative_path(path)
+    except UnsafePath as error:
+        raise FetchError(uri, f"cannot be read: {error}") from error
+
+
+def _moved(resource: PublishedModel, place: Path) -> PublishedModel:
+    """Return the resource with its model at a place of this machine."""
+    source = resource.spec.model.source.model_copy(update={"uri": f"file:{quote(str(place))}"})
+    model = resource.spec.model.model_copy(update={"source": source})
+    return resource.model_copy(update={"spec": resource.spec.model_copy(update={"model": model})})
 
 
 def _tell_gateway(fixed: PublishedModel, published: Published, serving: Path) -> None:

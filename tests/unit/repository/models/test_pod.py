@@ -318,3 +318,33 @@ def test_a_download_is_logged_now_and_then(caplog: pytest.LogCaptureFixture) -> 
         "downloading s3://models/m/: 0 of 4 MB",
         "downloading s3://models/m/: 2 of 4 MB",
     ]
+
+
+class TestVolumes:
+    def test_a_model_on_a_volume(self, volumes: Volumes, write_onnx: Any, manifest: Any) -> None:
+        write_onnx(volumes.folder / "volumes" / "models" / "a b" / "net.onnx", CLASSIFIER)
+        volumes.mount(manifest({"source": {"uri": "pvc://models/a%20b"}}))
+        code, words = volumes.run(f"--volumes={volumes.folder}/volumes")
+        assert (code, json.loads(words)["serving"]) == (0, ["1"])
+        assert volumes.served.resource.spec.model.source.uri == "pvc://models/a%20b"
+
+    @pytest.mark.parametrize(
+        ("uri", "says"),
+        [
+            ("pvc://models/gone", "cannot be read: No such file or directory"),
+            ("pvc://models/../../secrets", "leads out of its folder"),
+            ("pvc://models//etc/passwd", "is absolute"),
+        ],
+        ids=["that is not there", "that leads out", "that is absolute"],
+    )
+    def test_a_path(self, volumes: Volumes, manifest: Any, uri: str, says: str) -> None:
+        (volumes.folder / "volumes" / "models").mkdir(parents=True)
+        volumes.mount(manifest({"source": {"uri": uri}}))
+        code, words = volumes.run(f"--volumes={volumes.folder}/volumes")
+        assert code == 1
+        assert words.startswith(f"download failed: {uri} ")
+        assert says in words
+
+    def test_without_volumes(self, volumes: Volumes, manifest: Any) -> None:
+        volumes.mount(manifest({"source": {"uri": "pvc://models/m"}}))
+        assert volumes.run()[1].startswith("download failed: pvc://models/m is a volume of a cluster")
