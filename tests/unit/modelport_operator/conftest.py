@@ -73,11 +73,15 @@ def build_context(build_model: Callable[..., PublishedModel]) -> Callable[..., C
 
 @pytest.fixture(scope="session")
 def changes() -> Callable[[Any, Any], dict[str, Any]]:
-    """Return each leaf of a manifest that another one has not, or otherwise; None for one that has gone."""
+    """Return each leaf of a manifest that another one has not, or otherwise; None for one that has gone.
+
+    An object that was empty and is so no more has not gone.
+    """
 
     def compare(before: Any, after: Any) -> dict[str, Any]:
         old, new = dict(flattened(before)), dict(flattened(after))
-        gone = dict.fromkeys(old.keys() - new.keys())
+        left = old.keys() - new.keys()
+        gone = {path: None for path in left if not any(each.startswith(f"{path}.") for each in new)}
         return gone | {path: value for path, value in new.items() if path not in old or old[path] != value}
 
     return compare
