@@ -160,9 +160,19 @@ class Work:
         try:
             await watches
         except Exception as error:
-            raise WatchesEnded(f"kopf cannot watch the cluster any more: {error}") from error
-        if not asked:
-            raise WatchesEnded("kopf has stopped watching the cluster")
+            if not await has_other_kinds(controller):
+                raise WatchesEnded(f"kopf cannot watch the cluster any more: {error}") from error
+        else:
+            if not asked:
+                raise WatchesEnded("kopf has stopped watching the cluster")
+
+
+async def has_other_kinds(controller: Controller) -> bool:
+    """Tell whether optional kinds have come or gone: the watch of one that has gone takes the others with it."""
+    try:
+        return await controller.cluster.optional_kinds() != controller.reconciler.optional
+    except ApiError:
+        return False
 
 
 def in_words(error: ApiError) -> str:
