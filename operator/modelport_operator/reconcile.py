@@ -132,6 +132,8 @@ class Reconciler:
             try:
                 await self.cluster.create(event)
             except ApiError as error:
+                if error.namespace_ends:
+                    return
                 # The status says the same; to do all again would not bring the Event either.
                 log.info("%s: an Event could not be written: %s", key_of(resource), error)
 

@@ -18,6 +18,7 @@ import pytest
 from control_plane.cluster import Cluster, start_cluster
 from kubernetes import client, config
 from kubernetes.client.rest import RESTClientObject
+from models import Models
 from running_operator import RunningOperator, operator_config, run_operator
 
 REPOSITORY = Path(__file__).parents[2]
@@ -114,6 +115,12 @@ def operator(cluster: Cluster, namespace: str, crd: str) -> Iterator[RunningOper
     """Give an operator that works in the test's namespace alone, with a clock that the test may move."""
     with run_operator(cluster, operator_config(namespace)) as running:
         yield running
+
+
+@pytest.fixture
+def models(api: client.ApiClient, namespace: str) -> Models:
+    """Give the PublishedModels of the test's namespace."""
+    return Models(api, namespace)
 
 
 @pytest.fixture
