@@ -151,7 +151,8 @@ def test_bounds(changes: dict[str, int], problem: str, model: Path, cache: Cache
 
 def test_a_missing_library_names_the_extra(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    monkeypatch.delitem(sys.modules, "modelport.repository.sources.s3", raising=False)
+    for module in ("modelport.repository.sources.s3", "modelport.storage.s3"):  # whoever has imported them before
+        monkeypatch.delitem(sys.modules, module, raising=False)
     with pytest.raises(FetchError, match=r"needs the Python package 's3fs': pip install 'modelport\[s3\]'"):
         fetch("s3://models/tableware/", cache=cache)
 
