@@ -9,6 +9,7 @@ import pytest
 import yaml
 from aiohttp import web
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import incluster_config
 from prometheus_client import CollectorRegistry
 
 from modelport_operator.api_server import ApiError, ApiServer
@@ -44,6 +45,19 @@ async def test_a_kubeconfig_that_is_named_wins_over_the_pods_account(
         "Bearer",
         "t0k3n",
     )
+
+
+async def test_the_account_of_the_pod(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    for name in ("token", "cert"):
+        (tmp_path / name).write_text(f"the {name}".replace(" ", "-"))
+        monkeypatch.setattr(incluster_config, f"SERVICE_{name.upper()}_FILENAME", str(tmp_path / name))
+    login = await kopf_login(await find_api_server())
+    assert (login.server, login.token, login.ca_path) == ("https://[fd00::1]:443", "the-token", str(tmp_path / "cert"))
+    assert login.scheme is not None
+    assert login.scheme.lower() == "bearer"
 
 
 async def test_a_pod_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
