@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+from modelport.api.execution import Metric
 from modelport.schedule import next_transition, state_at
+from modelport_operator.desired.scaling import MEASURES, engine_of
 from modelport_operator.resources import (
     AUTOSCALER,
     DEPLOYMENT,
@@ -128,15 +130,16 @@ def is_scaling(facts: Facts) -> Finding | None:
         return None
     if autoscaling.engine == "KEDA" and SCALED_OBJECT not in facts.context.optional:
         return Finding("False", "KindMissing", "engine KEDA needs KEDA, which is not installed")
-    for kind in (AUTOSCALER, SCALED_OBJECT):
-        found = facts.children.get((kind, facts.context.name))
-        for condition in (found or {}).get("status", {}).get("conditions", ()):
+    # KEDA makes an autoscaler of its own, which bears our labels too, and tells there what it cannot read.
+    engines = [each for (kind, _), each in facts.children.items() if kind in (AUTOSCALER, SCALED_OBJECT)]
+    for engine in engines:
+        for condition in engine.get("status", {}).get("conditions", ()):
             bad = condition["type"] in ("ScalingActive", "AbleToScale", "Ready") and condition["status"] == "False"
             if bad and condition.get("reason") != "ScalingDisabled":
-                hint = f"metric {autoscaling.metric} cannot be read: "
-                return Finding("False", condition.get("reason", "Failed"), hint + condition.get("message", ""))
-        if found is not None:
-            return Finding("True", "Active", f"{kind.name} follows {autoscaling.metric}")
+                needed = f"metric {autoscaling.metric} needs {_supplier(facts, autoscaling.metric)}"
+                return Finding("False", condition.get("reason", "Failed"), f"{needed}: {condition.get('message', '')}")
+    if engines:
+        return Finding("True", "Active", f"the number of instances follows {autoscaling.metric}")
     return Finding("False", "NotApplied", "the autoscaler could not be written")
 
 
@@ -160,6 +163,15 @@ def _refused_deployment(facts: Facts) -> Finding | None:
 
 def _why(facts: Facts, otherwise: str) -> str:
     return facts.cause.message if facts.cause is not None else otherwise
+
+
+def _supplier(facts: Facts, metric: Metric) -> str:
+    """Return what a cluster must have for a metric to be read."""
+    if metric == "CPU":
+        return "metrics-server, and a request for cpu in spec.execution.resources"
+    if engine_of(facts.context) is SCALED_OBJECT:
+        return f"a Prometheus at {facts.context.config.prometheus_address} that scrapes the model"
+    return f"a Prometheus adapter that offers {MEASURES[metric].name}"
 
 
 def _until(facts: Facts) -> str:
