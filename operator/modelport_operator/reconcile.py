@@ -156,7 +156,11 @@ class Reconciler:
     def _look_again(self, facts: Facts) -> float | None:
         """Return the seconds to the next moment at which something changes that no watch tells of."""
         schedule, now = facts.context.model.spec.execution.schedule, facts.context.now
-        moments = [facts.keys.next_change, None if schedule is None else next_transition(schedule, now)]
+        moments = [facts.keys.next_change]
+        if schedule is not None:
+            moments.append(next_transition(schedule, now))
+            if schedule.override is not None and schedule.override.until > now:
+                moments.append(schedule.override.until)  # even if nothing opens or closes then, its CronJob goes
         waits = [max(0.0, (moment - now).total_seconds()) for moment in moments if moment is not None]
         if facts.keys.own or facts.keys.problem or facts.refused:
             waits.append(self.config.own_keys_seconds)
