@@ -36,11 +36,11 @@ class Autoscaling(Frozen):
     max_instances: Annotated[int, Field(ge=1, le=1000)]
     """Most instances."""
     metric: Metric = "Concurrency"
-    """What is held at the target: requests in flight, requests per second, 95th percentile of the latency, time in the
-    queue, GPU or CPU utilization, of an instance. Concurrency by default: it sees slow and many requests alike."""
+    """What is held at the target: requests in flight, requests per second, 95th percentile of the latency, mean time in
+    the queue, GPU or CPU utilization, of an instance. Concurrency by default: it sees slow and many requests alike."""
     target: Annotated[float, Field(gt=0, le=1e9)]
     """Value of the metric that one instance should have: requests in flight (Concurrency), requests per second
-    (RequestRate), milliseconds (Latency, QueueTime), percent (GPU, CPU)."""
+    (RequestRate), milliseconds (Latency, QueueTime), percent (GPU; CPU, of what `resources` requests)."""
     engine: Literal["Auto", "HPA", "KEDA"] = "Auto"
     """What scales: a HorizontalPodAutoscaler or a KEDA ScaledObject. Auto takes KEDA where it is installed and there is
     no schedule."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -12,6 +13,7 @@ from modelport.gateway.metrics import table
 from modelport.gateway.metrics.table import Declared, Kind
 from modelport_operator.desired.scaling import MEASURES, Measure
 
+REPOSITORY = Path(__file__).parents[3]
 SERIES = re.compile(r"(?P<name>modelport_\w+)\{(?P<matchers>[^}]*)\}")
 OF_TARGET = {"namespace", "service", "pod"}
 """Labels that a scrape puts on every series."""
@@ -59,3 +61,11 @@ def test_one_value_comes_out_for_all_instances_and_one_for_each_pod(measure: Mea
 def test_an_idle_model_scores_nothing_but_a_gpu_is_never_made_up() -> None:
     idle = {metric for metric, measure in MEASURES.items() if "modelport_model_ready" in measure.query.template}
     assert idle == set(MEASURES) - {"GPU"}
+
+
+def test_the_guide_names_each_metric_and_shows_a_rule_as_it_is() -> None:
+    guide = " ".join((REPOSITORY / "docs" / "guides" / "autoscaling.md").read_text().split())
+    for metric, measure in MEASURES.items():
+        assert re.search(rf"\| `{metric}` \|[^|]*\|[^|]*\| `{measure.name}` \|", guide)
+    rule = MEASURES["Concurrency"].query.substitute(of="<<.LabelMatchers>>", by="<<.GroupBy>>")
+    assert rule in guide
