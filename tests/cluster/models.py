@@ -15,7 +15,7 @@ from modelport_operator.names import INSTANCE, MANAGED_BY
 from modelport_operator.resources import CHILDREN, EVENT, POD, PUBLISHED_MODEL, SECRET, Kind, Manifest
 
 T = TypeVar("T")
-SECONDS = 20.0
+SECONDS = 60.0
 MERGE = "application/merge-patch+json"
 Spec = dict[str, Any]
 
@@ -119,13 +119,13 @@ class Models:
     def settled(self, name: str = "cups") -> Manifest:
         """Wait until the spec of now has been rolled out; return the resource."""
 
-        def is_settled(resource: Manifest) -> bool:
-            status = resource.get("status", {})
-            progress = next((each for each in status.get("conditions", ()) if each["type"] == "Progressing"), {})
-            seen = status.get("observedGeneration") == resource["metadata"]["generation"]
-            return bool(seen and progress.get("reason") == "Complete")
+        def standing() -> tuple[Any, ...]:
+            resource = self.there(PUBLISHED_MODEL, name)
+            seen = resource.get("status", {}).get("observedGeneration")
+            return seen == resource["metadata"]["generation"], self.conditions(name).get("Progressing")
 
-        return eventually(lambda: self.there(PUBLISHED_MODEL, name), is_settled)
+        eventually(standing, lambda now: now == (True, "False Complete"))
+        return self.there(PUBLISHED_MODEL, name)
 
     def children(self, name: str = "cups") -> dict[str, Manifest]:
         """Return what bears the labels of a resource's children, by `KIND NAME`; Pods are not among it."""
@@ -134,7 +134,7 @@ class Models:
             if not kind.optional:
                 chosen = f"?labelSelector={MANAGED_BY}%3Dmodelport,{INSTANCE}%3D{name}"
                 for each in self.call("GET", kind.path(self.namespace) + chosen)["items"]:
-                    found[f"{kind.name} {each['metadata']['name']}"] = each
+                    found[f"{kind.name} {each['metadata']['name']}"] = {"kind": kind.name, **each}
         return found
 
     def pods(self, name: str = "cups") -> list[Manifest]:
