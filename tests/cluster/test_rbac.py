@@ -48,6 +48,8 @@ def on(kubectl: Kubectl, namespace: str) -> Kubectl:
 def operator(request: pytest.FixtureRequest, cluster: Cluster, crd: str, namespace: str) -> Iterator[OperatorProcess]:
     """Give an operator with its service account's token and the rights that are made for it."""
     wide = request.param == "cluster-wide"
+    # In a namespace that is on its way out everybody's writes are refused.
+    wait_until(lambda: "Terminating" not in cluster.kubectl("get", "namespaces"), seconds=60)
     roles = write(build_cluster_wide(namespace) if wide else build_namespaced(namespace, [namespace]))
     cluster.kubectl("apply", "-f", "-", stdin=roles)
     flags = [f"--own-namespace={namespace}", *([] if wide else [f"--namespaces={namespace}"])]
