@@ -190,22 +190,38 @@ async def test_a_renewal_that_fails_leaves_the_rest_of_the_time(
     ]
 
 
-async def test_keeping_it_ends_when_it_cannot_be_renewed(api: FakeApiServer) -> None:
-    first = Lease(api, "modelport", "a", 0.06)  # type: ignore[arg-type]
+@pytest.fixture
+def passing(time: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Give a clock that goes on by what is slept, at once."""
+
+    async def sleep(seconds: float) -> None:
+        time.now += seconds
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return time
+
+
+async def test_keeping_it_ends_two_thirds_after_the_last_renewal(api: FakeApiServer, passing: Clock) -> None:
+    first = contender(api, passing, "a")
     await first.acquire()
-    renewed = asyncio.create_task(first.keep())
-    while api.lease is None or int(api.lease["metadata"]["resourceVersion"]) < 3:
-        await asyncio.sleep(0)
-    assert first.holds()
-    api.trouble = ApiError("away")
-    await asyncio.wait_for(renewed, 5)
+    call = api.call
+
+    async def twice(*arguments: Any) -> None:
+        await call(*arguments)
+        if api.lease is not None and api.lease["metadata"]["resourceVersion"] == "3":
+            api.trouble = ApiError("away")
+
+    api.server.call = twice
+    await first.keep()
+    assert passing.now == 1000 + 2 + 2 + 10
     assert not first.holds()
 
 
-async def test_keeping_it_ends_at_once_when_another_one_holds_it(api: FakeApiServer) -> None:
-    first = Lease(api, "modelport", "a", 0.6)  # type: ignore[arg-type]
+async def test_keeping_it_ends_at_once_when_another_one_holds_it(api: FakeApiServer, passing: Clock) -> None:
+    first = contender(api, passing, "a")
     await first.acquire()
     assert api.lease is not None
     api.lease["spec"]["holderIdentity"] = "b"
-    await asyncio.wait_for(first.keep(), 0.3)
+    await first.keep()
+    assert passing.now == 1002
     assert not first.holds()
