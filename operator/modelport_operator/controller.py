@@ -16,7 +16,7 @@ from modelport_operator.metrics import Metrics
 from modelport_operator.reconcile import Reconciler
 from modelport_operator.resources import PUBLISHED_MODEL, WATCHED, Kind, Manifest
 from modelport_operator.store import Key, Store, key_of
-from modelport_operator.work_queue import WorkQueue
+from modelport_operator.work_queue import LONGEST_DELAY, WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +82,15 @@ class Controller:
         self.synced.set()
 
     async def _resync_for_ever(self) -> None:
+        pause = self.config.resync_seconds
         while True:
-            await asyncio.sleep(self.config.resync_seconds)
+            await asyncio.sleep(pause)
             try:
                 await self.resync()
+                pause = self.config.resync_seconds
             except ApiError as error:
-                log.warning("the resync failed, and is tried again later: %s", error)
+                pause = min(LONGEST_DELAY, self.config.resync_seconds)
+                log.warning("the resync failed, and is tried again in %g s: %s", pause, error)
 
     async def _work(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 FIRST_DELAY = 0.2
-LONGEST_DELAY = 120.0
+LONGEST_DELAY = 30.0
 """Seconds before a failed key is tried again: doubled at each failure, up to this."""
 
 
