@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from modelport.api.execution import Metric
 from modelport.schedule import next_transition, state_at
+from modelport.schedule.clock import to_utc
 from modelport_operator.desired.scaling import MEASURES, engine_of
 from modelport_operator.resources import (
     AUTOSCALER,
@@ -117,7 +118,8 @@ def is_scheduled(facts: Facts) -> Finding | None:
         return None
     override = schedule.override
     if override is not None and override.until > facts.context.now:
-        return Finding("True", "Overridden", f"kept {override.state.lower()} by hand{_until(facts)}")
+        until = f"{to_utc(override.until):%Y-%m-%dT%H:%M:%SZ}"  # the windows may go on with the same
+        return Finding("True", "Overridden", f"kept {override.state.lower()} by hand until {until}")
     state = state_at(schedule, facts.context.now)
     said = "runs" if state == "Open" else "is stopped"
     return Finding("True", state, f"the model {said}{_until(facts)}")
