@@ -127,6 +127,8 @@ def test_the_line_of_an_override_goes_when_it_has_passed(
     schedule["override"] = {"until": until.isoformat(timespec="seconds").replace("+00:00", "Z"), "state": "Running"}
     on("apply", "-f", "-", stdin=json.dumps(resource))
     on("wait", "--for=condition=Ready", "pm/cups", "--timeout=20s")
+    path = "jsonpath={.status.conditions[?(@.type=='Scheduled')].message}"
+    assert on("get", "pm", "cups", "-o", path) == f"kept running by hand until {until:%Y-%m-%dT%H:%M:%SZ}"
     ends = (until.replace(microsecond=0) + 59 * timedelta(seconds=1)).replace(second=0)
     lines = on("get", "cronjobs", "-o", "jsonpath={.items[*].spec.schedule}")
     assert f"{ends.minute} {ends.hour} {ends.day} {ends.month} *" in lines
