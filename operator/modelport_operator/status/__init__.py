@@ -64,8 +64,8 @@ def build_status(facts: Facts) -> Manifest:
             "runtime": context.runtime_image,
             "triton": context.triton_image,
             "config": config_digest(context.model),
-            "upgrade": context.upgrade,
-        },
+        }
+        | ({"upgrade": context.upgrade} if context.upgrade else {}),
         "conditions": _conditions(found, before, facts.resource, now),
     }
     status["apiSummary"] = ",".join(each["api"] for each in status["endpoints"])

@@ -52,7 +52,7 @@ class Facts:
         staying = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
         staying.sort(key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
         # One that was evicted stays as a record of it; its successor counts in its place.
-        return [pod for pod in staying if pod is staying[0] or pod.get("status", {}).get("phase") != "Failed"]
+        return [pod for pod in staying if pod.get("status", {}).get("phase") != "Failed"] or staying
 
     @cached_property
     def cause(self) -> Cause | None:
