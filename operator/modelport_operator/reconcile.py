@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from modelport.api import InvalidManifest, PublishedModel, parse_manifest
+from modelport.api import InvalidManifest, PublishedModel, model_name, parse_manifest
 from modelport.schedule import next_transition, state_at
 from modelport_operator.api_server import ApiError
 from modelport_operator.cluster import Cluster, Refused
@@ -25,6 +25,7 @@ from modelport_operator.hosts import is_host_taken
 from modelport_operator.images import choose_images
 from modelport_operator.keys import Keys, ensure_keys
 from modelport_operator.names import deployment_name, is_config_name
+from modelport_operator.readiness import Gateways
 from modelport_operator.replicas import decide_replicas, with_replicas
 from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, POD, Kind, Manifest, kind_of
 from modelport_operator.status import Facts, build_invalid_status, build_status
@@ -36,6 +37,9 @@ log = logging.getLogger(__name__)
 LEFTOVER_SECONDS = 1.0
 """Between two looks at what an earlier resource of the same name has left, which the cluster deletes in its time."""
 
+HEAR_SECONDS = 60.0
+"""Between two looks at a model of which a version or the sink may fail while its Pods are ready."""
+
 
 @dataclass(slots=True)
 class Reconciler:
@@ -46,6 +50,8 @@ class Reconciler:
     optional: frozenset[Kind] = frozenset()
     """The optional kinds that the cluster has; the resync looks again."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    gateways: Gateways = field(default_factory=Gateways)
+    """Asks Pods what Kubernetes does not know of them."""
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one resource to what it says; return the seconds after which to look again by itself.
@@ -118,9 +124,10 @@ class Reconciler:
         children = self.cluster.store.children(key_of(resource))
         facts = Facts(context, resource, children, keys, tuple(refused))
         stuck = facts.stuck_pod
-        if stuck is None:
-            return facts
-        return replace(facts, pod_events=tuple(await self.cluster.events_about(stuck)))
+        events = () if stuck is None else tuple(await self.cluster.events_about(stuck))
+        name = model_name(context.model)
+        told = await self.gateways.consult(key_of(resource), facts.asked_pods, name, context.now)
+        return replace(facts, pod_events=events, told=told)
 
     async def _tell(self, resource: Manifest, status: Manifest) -> None:
         """Write the status and its Events, if anything differs from what is told already."""
@@ -168,6 +175,8 @@ class Reconciler:
             waits.append(LEFTOVER_SECONDS)
         if facts.cause is not None:
             waits.append(STUCK_SECONDS)
+        if facts.heard_pod is not None:
+            waits.append(HEAR_SECONDS)
         return min(waits, default=None)
 
 

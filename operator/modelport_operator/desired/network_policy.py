@@ -1,4 +1,6 @@
-"""The NetworkPolicy: callers reach the gateway, scrapers its metrics, and nobody Triton, which knows no keys.
+"""The NetworkPolicy: callers reach the gateway, scrapers and the operator its metrics port, and nobody Triton.
+
+Triton knows no keys. On the metrics port the operator asks why a model does not answer (`readiness.py`).
 
 The kubelet's probes come from the Pod's own node and are let through by every network plugin. What the Pods themselves
 ask for is left free: models, pictures and sinks lie anywhere.
@@ -7,6 +9,7 @@ ask for is left free: models, pictures and sinks lie anywhere.
 from __future__ import annotations
 
 from modelport.api.names import GATEWAY_PORT, METRICS_PORT
+from modelport_operator.config import Config
 from modelport_operator.desired.base import Context, build_metadata, build_object
 from modelport_operator.names import deployment_name, selector
 from modelport_operator.resources import NETWORK_POLICY, Manifest
@@ -27,7 +30,7 @@ def build_network_policy(context: Context) -> Manifest:
             "policyTypes": ["Ingress"],
             "ingress": [
                 {"ports": [_port(GATEWAY_PORT)]},
-                {"ports": [_port(METRICS_PORT)], **_scrapers(context.config.monitoring_namespace)},
+                {"ports": [_port(METRICS_PORT)], **_scrapers(context.config)},
             ],
         },
     )
@@ -37,9 +40,10 @@ def _port(number: int) -> Manifest:
     return {"port": number, "protocol": "TCP"}
 
 
-def _scrapers(namespace: str) -> Manifest:
-    """Return who may read metrics: everybody, or Pods of the monitoring namespace and of the model's own."""
-    if not namespace:
+def _scrapers(config: Config) -> Manifest:
+    """Return who may read metrics: everybody, or Pods of the monitoring, the operator's and the model's namespace."""
+    if not config.monitoring_namespace:
         return {}
-    monitoring = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
-    return {"from": [monitoring, {"podSelector": {}}]}
+    namespaces = dict.fromkeys((config.monitoring_namespace, config.own_namespace))
+    chosen = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": each}}} for each in namespaces]
+    return {"from": [*chosen, {"podSelector": {}}]}

@@ -97,7 +97,8 @@ def _state(facts: Facts, found: Mapping[str, Finding]) -> str:
     if ready.status == "True":
         if found["Progressing"].status == "True":
             return "Updating"
-        troubled = facts.cause is not None and facts.cause.failed
+        causes = (facts.cause, facts.partial, facts.sink_cause, facts.settings_cause)
+        troubled = any(cause is not None and cause.failed for cause in causes)
         return "Degraded" if troubled or facts.refused or facts.keys.problem else "Serving"
     if ready.reason in STATES:
         return STATES[ready.reason]

@@ -70,14 +70,16 @@ def is_model_loaded(facts: Facts) -> Finding | None:
     """Whether each instance has its model: False tells of the newest that has not, while elder ones may answer."""
     if not facts.pods:
         return Finding("Unknown", "NoInstances", "there is no instance")
-    cause = facts.cause
+    cause = facts.cause or facts.partial
     if cause is None:
         return Finding("True", "Loaded", "every instance has loaded the model")
     return Finding("False", cause.reason, cause.message)
 
 
 def is_applied(facts: Facts) -> Finding | None:
-    """Whether each child could be written."""
+    """Whether each child could be written, and the gateways have taken their settings."""
+    if not facts.refused and facts.settings_cause is not None:
+        return Finding("False", facts.settings_cause.reason, facts.settings_cause.message)
     if not facts.refused:
         return Finding("True", "Applied", "everything that the resource calls for is in place")
     first = facts.refused[0]
@@ -145,6 +147,21 @@ def is_scaling(facts: Facts) -> Finding | None:
     return Finding("False", "NotApplied", "the autoscaler could not be written")
 
 
+def is_sink_ready(facts: Facts) -> Finding | None:
+    """Whether flagged pictures can be stored, where the spec says so: in the word of one gateway that answers."""
+    evaluation = facts.context.model.spec.evaluation
+    if evaluation is None or evaluation.sink is None:
+        return None
+    if facts.heard_pod is None:
+        return Finding("Unknown", "NoInstances", "no instance answers that could tell")
+    if facts.heard is None or facts.heard.sink is None:
+        name = facts.heard_pod["metadata"]["name"]
+        return Finding("Unknown", "NotTold", f"the gateway in Pod {name} does not tell the operator of its sink")
+    if facts.sink_cause is not None:
+        return Finding("False", facts.sink_cause.reason, facts.sink_cause.message)
+    return Finding("True", "SinkReady", "no flagged picture waits for a sink that fails")
+
+
 CONDITIONS: tuple[tuple[str, Callable[[Facts], Finding | None]], ...] = (
     ("Ready", is_ready),
     ("Progressing", is_progressing),
@@ -154,6 +171,7 @@ CONDITIONS: tuple[tuple[str, Callable[[Facts], Finding | None]], ...] = (
     ("Routed", is_routed),
     ("Scheduled", is_scheduled),
     ("Scaling", is_scaling),
+    ("SinkReady", is_sink_ready),
 )
 """Every condition, in the order in which they are told."""
 

@@ -1,7 +1,7 @@
-"""Why a Pod does not answer, from what Kubernetes says of it: one reason, one sentence. Pure.
+"""Why a Pod does not answer, from what Kubernetes and its own gateway say of it: one reason, one sentence. Pure.
 
 The checks go along the Pod's life, and the first that finds something speaks: what comes later can only be a
-consequence.
+consequence. A gateway is heard where Kubernetes knows no more than that the Pod is not ready.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from modelport_operator.readiness import Readiness
 from modelport_operator.resources import Manifest
 
 STARTING = frozenset({"ContainerCreating", "PodInitializing", ""})
@@ -32,9 +33,43 @@ class Cause:
 Check = Callable[[Manifest, Sequence[Manifest]], Cause | None]
 
 
-def diagnose(pod: Manifest, events: Sequence[Manifest] = ()) -> Cause | None:
-    """Return why a Pod does not answer; None if it does. `events` are those about the Pod, the newest last."""
-    return next((cause for check in CHECKS if (cause := check(pod, events))), None)
+SILENT = Cause("Loading", "the model does not answer yet", failed=False)
+"""All that Kubernetes knows of a Pod whose containers run."""
+
+
+def diagnose(pod: Manifest, events: Sequence[Manifest] = (), told: Readiness | None = None) -> Cause | None:
+    """Return why a Pod does not answer; None if it does.
+
+    `events` are those about the Pod, the newest last; `told` is what its gateway says, if that was asked.
+    """
+    cause = next((cause for check in CHECKS if (cause := check(pod, events))), None)
+    if cause is not SILENT or told is None:
+        return cause
+    told_why = f"{SILENT.message}: {told.reason}" if told.reason else SILENT.message
+    return diagnose_versions(told) or Cause(SILENT.reason, told_why, failed=False)
+
+
+def diagnose_versions(told: Readiness) -> Cause | None:
+    """Return which versions of the model have failed, in Triton's own words; None if none has."""
+    failed = {name: each for name, each in told.versions.items() if each.failed}
+    if not failed:
+        return None
+    return Cause("ModelFailed", "; ".join(f"version {name}: {each.reason}" for name, each in failed.items()))
+
+
+def diagnose_sink(told: Readiness) -> Cause | None:
+    """Return why flagged pictures are not stored; None if they are, or there is nowhere to store them."""
+    if told.sink is None or told.sink.ok:
+        return None
+    word = "".join(part.capitalize() for part in told.sink.reason.split("_"))
+    return Cause(f"Sink{word or 'Failed'}", f"flagged pictures cannot be stored: {told.sink.message}")
+
+
+def diagnose_settings(told: Readiness) -> Cause | None:
+    """Return what of its settings the gateway refuses; None if it has taken them all."""
+    if not told.problems:
+        return None
+    return Cause("SettingsRefused", f"the gateway goes on with its former settings: {'; '.join(told.problems)}")
 
 
 def _is_gone(pod: Manifest, _: Sequence[Manifest]) -> Cause | None:
@@ -117,7 +152,7 @@ def _is_silent(pod: Manifest, _: Sequence[Manifest]) -> Cause | None:
     status = _status_of(pod, "gateway")
     if status is not None and status.get("ready"):
         return None
-    return Cause("Loading", "the model does not answer yet", failed=False)
+    return SILENT
 
 
 CHECKS: tuple[Check, ...] = (

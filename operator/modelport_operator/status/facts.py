@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -11,11 +11,18 @@ from modelport_operator.cluster import Refused
 from modelport_operator.desired.base import Context
 from modelport_operator.keys import Keys
 from modelport_operator.names import deployment_name
+from modelport_operator.readiness import Readiness, uid_of
 from modelport_operator.resources import DEPLOYMENT, POD, Kind, Manifest
-from modelport_operator.status.diagnosis import Cause, diagnose
+from modelport_operator.status.diagnosis import (
+    Cause,
+    diagnose,
+    diagnose_settings,
+    diagnose_sink,
+    diagnose_versions,
+)
 
 STUCK_SECONDS = 10.0
-"""After which a Pod whose containers have not been made is asked for its Events."""
+"""After which a Pod is asked for more: for its Events if its containers have not been made, its gateway if it runs."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,8 @@ class Facts:
     refused: Sequence[Refused] = ()
     pod_events: Sequence[Manifest] = ()
     """About `stuck_pod`."""
+    told: Mapping[str, Readiness] = field(default_factory=dict)
+    """What the gateways of `asked_pods` said, by the Pod's uid; who did not answer is not in it."""
 
     @cached_property
     def deployment(self) -> Manifest | None:
@@ -50,7 +59,9 @@ class Facts:
         """The Pods that are not on their way out, the newest first."""
         pods = [each for (kind, _), each in self.children.items() if kind is POD]
         staying = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
-        staying.sort(key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
+        staying.sort(
+            key=lambda pod: (str(pod["metadata"].get("creationTimestamp", "")), pod["metadata"]["name"]), reverse=True
+        )
         # One that was evicted stays as a record of it; its successor counts in its place.
         return [pod for pod in staying if pod.get("status", {}).get("phase") != "Failed"] or staying
 
@@ -59,8 +70,24 @@ class Facts:
         """Why the newest Pod that does not answer does not; None if all answer."""
         for pod in self.pods:
             if not pod_is_ready(pod):
-                return diagnose(pod, self.pod_events if pod is self.stuck_pod else ())
+                return diagnose(pod, self.pod_events if pod is self.stuck_pod else (), self.told.get(uid_of(pod)))
         return self._deployment_cause
+
+    @cached_property
+    def partial(self) -> Cause | None:
+        """Which versions have failed in a Pod that answers by others."""
+        return None if self.heard is None else diagnose_versions(self.heard)
+
+    @cached_property
+    def sink_cause(self) -> Cause | None:
+        """Why flagged pictures are not stored."""
+        return None if self.heard is None else diagnose_sink(self.heard)
+
+    @cached_property
+    def settings_cause(self) -> Cause | None:
+        """What of the settings the gateway refuses; while Pods are replaced, those of now need not fit the old ones."""
+        done = self.deployment is not None and is_rolled_out(self.deployment)
+        return None if self.heard is None or not done else diagnose_settings(self.heard)
 
     @cached_property
     def stuck_pod(self) -> Manifest | None:
@@ -72,6 +99,31 @@ class Facts:
             return None
         created = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
         return pod if (self.context.now - created).total_seconds() > STUCK_SECONDS else None
+
+    @property
+    def asked_pods(self) -> list[Manifest]:
+        """The Pods whose gateways may know more than Kubernetes."""
+        return [pod for pod in (self.silent_pod, self.heard_pod) if pod is not None]
+
+    @cached_property
+    def silent_pod(self) -> Manifest | None:
+        """The newest Pod that does not answer, if its gateway has run for a while."""
+        pod = next((each for each in self.pods if not pod_is_ready(each)), None)
+        since = None if pod is None else _gateway_since(pod)
+        return pod if since is not None and (self.context.now - since).total_seconds() > STUCK_SECONDS else None
+
+    @cached_property
+    def heard_pod(self) -> Manifest | None:
+        """The newest Pod that answers, if part of its work may have failed nevertheless: a version, or the sink."""
+        spec = self.context.model.spec
+        if spec.model.versions.policy == "Latest" and (spec.evaluation is None or spec.evaluation.sink is None):
+            return None
+        return next((each for each in self.pods if pod_is_ready(each)), None)
+
+    @property
+    def heard(self) -> Readiness | None:
+        """What the gateway of `heard_pod` says; None where it is not to be asked, or does not answer."""
+        return None if self.heard_pod is None else self.told.get(uid_of(self.heard_pod))
 
     @cached_property
     def _deployment_cause(self) -> Cause | None:
@@ -92,6 +144,15 @@ def is_rolled_out(deployment: Manifest) -> bool:
         and status.get("replicas", 0) == wanted
         and status.get("availableReplicas", 0) >= wanted
     )
+
+
+def _gateway_since(pod: Manifest) -> datetime | None:
+    """Return since when a Pod's gateway runs."""
+    for each in pod.get("status", {}).get("containerStatuses", ()):
+        since = each.get("state", {}).get("running", {}).get("startedAt")
+        if each["name"] == "gateway" and since:
+            return datetime.fromisoformat(since)
+    return None
 
 
 def pod_is_ready(pod: Manifest) -> bool:

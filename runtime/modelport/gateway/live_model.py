@@ -44,6 +44,13 @@ class Version:
     def ready(self) -> bool:
         return self.state.state == "READY" and self.meta is not None and not self.silent
 
+    @property
+    def told(self) -> VersionState:
+        """Its state as readiness tells it: Triton's own, unless it keeps silent."""
+        if self.silent:
+            return VersionState(self.state.version, "UNAVAILABLE", "Triton calls it ready, and it does not answer")
+        return self.state
+
 
 class LiveModel:
     """One model, between its resource and Triton."""
@@ -103,10 +110,7 @@ class LiveModel:
             return STOPPED
         if self.trouble:
             return VersionState(0, "UNAVAILABLE", self.trouble)
-        newest = self.versions[max(self.versions)]
-        if newest.silent:
-            return VersionState(newest.state.version, "UNAVAILABLE", "Triton calls it ready, and it does not answer")
-        return newest.state
+        return self.versions[max(self.versions)].told
 
     def states(self, version: int | None = None) -> tuple[VersionState, ...]:
         """The states of all versions, or of one; raises ModelNotFound for an unknown one."""

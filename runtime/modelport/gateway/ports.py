@@ -4,7 +4,7 @@
     9090  /metrics, /healthz, /readyz, /openapi.json, /livez/triton
 
 Metrics tell how much each key is used, and /readyz beside them where flagged pictures are stored, so no Ingress leads
-to their port.
+to their port. What that /readyz adds is what the operator tells in a status.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def build_metrics_app(gateway: Gateway, exposition: Exposition) -> web.Applicati
         ailment = find_ailment(gateway.models, monotonic())
         return _json({"alive": ailment is None, "reason": ailment or ""}, status=200 if ailment is None else 503)
 
-    app = _with_health(gateway, lambda: _with_sinks(readiness(gateway), gateway))
+    app = _with_health(gateway, lambda: detailed_readiness(gateway))
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/livez/triton", livez_triton)
     return app
@@ -76,11 +76,17 @@ def readiness(gateway: Gateway) -> dict[str, Any]:
     return {"ready": gateway.ready, "models": models}
 
 
-def _with_sinks(state: dict[str, Any], gateway: Gateway) -> dict[str, Any]:
-    """Add whether flagged pictures are stored, and why not: an address that callers need not know."""
+def detailed_readiness(gateway: Gateway) -> dict[str, Any]:
+    """Add each version, whether flagged pictures are stored and why not, and what of the configuration is refused."""
+    state = readiness(gateway)
+    for model in gateway.models:
+        state["models"][model.name]["versions"] = {
+            str(number): {"ready": version.ready, "state": version.told.state, "reason": version.told.reason}
+            for number, version in sorted(model.versions.items())
+        }
     for name, sink in gateway.evaluation.states().items():
         state["models"][name]["sink"] = sink
-    return state
+    return state | {"problems": list(gateway.config_problems)}
 
 
 class Document:

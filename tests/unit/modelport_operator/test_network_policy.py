@@ -14,12 +14,23 @@ CALLERS = {"ports": [{"port": 8080, "protocol": "TCP"}]}
 METRICS = [{"port": 9090, "protocol": "TCP"}]
 CASES = {
     "metrics are open where no monitoring namespace is set": ("", {"ports": METRICS}),
-    "metrics are for the monitoring namespace and the model's own": (
+    "metrics are for the monitoring namespace, the operator's and the model's own": (
         "monitoring",
         {
             "ports": METRICS,
             "from": [
                 {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}},
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "modelport"}}},
+                {"podSelector": {}},
+            ],
+        },
+    ),
+    "the operator may live in the monitoring namespace": (
+        "modelport",
+        {
+            "ports": METRICS,
+            "from": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "modelport"}}},
                 {"podSelector": {}},
             ],
         },
