@@ -58,7 +58,8 @@ class RunningOperator:
         self.loop.call_soon_threadsafe(self.controller.queue.add, key)
 
     def resync(self) -> None:
-        """List everything and look at every resource again, and wait for the list (not for the looks)."""
+        """List everything and look at every resource again, at Secrets too; wait for the list, not for the looks."""
+        self.controller.cluster.secret_seconds = 0.0
         asyncio.run_coroutine_threadsafe(self.controller.resync(), self.loop).result(START_SECONDS)
 
     def reconcile(self, key: Key) -> float | None:
