@@ -57,5 +57,5 @@ def is_bad(condition: Mapping[str, Any]) -> bool:
     return bool(condition["status"] == "False" and condition["reason"] not in CALM)
 
 
-CALM = frozenset({"StoppedBySchedule", "NoInstances", "Complete", "NotRouted", "Starting", "Loading", "Downloading"})
+CALM = frozenset({"StoppedBySchedule", "NoInstances", "Complete", "Starting", "Loading", "Downloading", "Leftover"})
 """Reasons for which a condition is False and all is as it should be."""

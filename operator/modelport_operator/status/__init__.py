@@ -31,6 +31,7 @@ STATES: Mapping[str, str] = {
     "WaitingForGPU": "WaitingForGPU",
     "Loading": "Loading",
     "Starting": "Pending",
+    "Leftover": "Pending",
     "Unschedulable": "Pending",
     "SchedulerError": "Pending",
 }
