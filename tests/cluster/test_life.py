@@ -62,6 +62,7 @@ def test_the_table_that_kubectl_prints(operator: RunningOperator, models: Models
     assert " ".join(heads.split()) == "NAME READY STATE INSTANCES URL NEXT VERSION AGE GPU APIS MESSAGE"
     url = f"http://cups.{models.namespace}.svc"
     assert cells.split()[:6] == ["cups", "True", "Serving", "1/1", url, "2040-01-01T00:00:00Z"]
+    assert "Serving" in kubectl("events", "--for", "pm/cups", "-n", models.namespace)
     assert " ".join(cells.split()).endswith(" 2 NVIDIA-A100-SXM4-80GB nnc 1 of 1 instances answer")
 
 
