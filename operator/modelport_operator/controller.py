@@ -61,7 +61,7 @@ class Controller:
                 self.queue.add(rival)
             if after is None:
                 self.queue.forget(key)
-                self.reconciler.gateways.forget(key)
+                self.reconciler.forget(key)
         if key is not None and self.store.resource(key) is not None:
             self.queue.add(key)
         self.metrics.waiting(len(self.queue))

@@ -70,9 +70,24 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 60
     settings.queueing.idle_timeout = 1.0
+    # What kopf remembers of an object's last state is for handlers that we have not, and costs copies of every object.
+    settings.persistence.diffbase_storage = _Forgetful()
     for kind in WATCHED:
         # The server sends our children only, whatever else lives in the cluster.
         settings.watching.label_selectors[kind.group, kind.version, kind.plural] = OURS
+
+
+class _Forgetful(kopf.DiffBaseStorage):
+    """Remembers no object's last state."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> Any:
+        return {}
+
+    def fetch(self, *, body: kopf.Body) -> None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: Any) -> None:
+        return None
 
 
 def _follower(controller: Controller, kind: Kind) -> Any:

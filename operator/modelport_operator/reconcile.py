@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from modelport.api import InvalidManifest, PublishedModel, model_name, parse_manifest
 from modelport.schedule import next_transition, state_at
@@ -52,6 +53,7 @@ class Reconciler:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     gateways: Gateways = field(default_factory=Gateways)
     """Asks Pods what Kubernetes does not know of them."""
+    _parsed: dict[Key, tuple[tuple[Any, ...], PublishedModel]] = field(default_factory=dict)
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one resource to what it says; return the seconds after which to look again by itself.
@@ -70,7 +72,7 @@ class Reconciler:
 
     async def _bring(self, resource: Manifest, now: datetime) -> float | None:
         try:
-            model = parse(resource)
+            model = self._parse(resource)
         except InvalidManifest as error:
             ready = sum(map(pod_is_ready, self._pods(resource)))
             await self._tell(resource, build_invalid_status(resource, error.problems, ready, now))
@@ -81,6 +83,21 @@ class Reconciler:
         facts = await self._observe(context, resource, keys, refused)
         await self._tell(resource, build_status(facts))
         return self._look_again(facts)
+
+    def forget(self, key: Key) -> None:
+        """Drop what is remembered of a resource that is gone."""
+        self._parsed.pop(key, None)
+        self.gateways.forget(key)
+
+    def _parse(self, resource: Manifest) -> PublishedModel:
+        """Parse a resource once for each state of it: its rules take milliseconds, and most looks find it as it was."""
+        key, metadata = key_of(resource), resource["metadata"]
+        state = tuple(metadata.get(part) for part in ("uid", "generation", "annotations", "labels"))
+        known, model = self._parsed.get(key, (None, None))
+        if model is None or known != state:
+            model = parse(resource)
+            self._parsed[key] = state, model
+        return model
 
     def _context(self, model: PublishedModel, resource: Manifest, keys: Keys, now: datetime) -> Context:
         digest = config_digest(model)
