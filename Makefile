@@ -59,9 +59,13 @@ generate: dev ## Write the files that are made from the code: CRD, roles and ref
 	mv operator/rbac/cluster.yaml.new operator/rbac/cluster.yaml
 	$(BIN)/python -m modelport_operator.rbac --namespaces models > operator/rbac/namespaced.yaml.new
 	mv operator/rbac/namespaced.yaml.new operator/rbac/namespaced.yaml
+	$(BIN)/python -m monitoring fleet > charts/modelport/dashboards/fleet.json.new
+	mv charts/modelport/dashboards/fleet.json.new charts/modelport/dashboards/fleet.json
+	$(BIN)/python -m monitoring model > charts/modelport/dashboards/model.json.new
+	mv charts/modelport/dashboards/model.json.new charts/modelport/dashboards/model.json
 
 verify: generate ## Fail if a generated file is not what the code makes
-	git diff --exit-code -- crds docs/reference operator/rbac
+	git diff --exit-code -- charts/modelport/dashboards crds docs/reference operator/rbac
 
 bench: dev ## Measure the gateway beside Triton's own endpoint and a bare loop of Pillow; writes docs/benchmarks.md
 	$(BIN)/python tests/bench/bench.py $(ARGS)
