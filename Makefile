@@ -1,7 +1,7 @@
 # Every command of the project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test test-unit test-cluster test-converters test-snippets lint fmt types generate verify bench lock clean
+.PHONY: help install dev run test test-unit test-cluster test-converters test-snippets lint fmt types generate verify bench bench-operator lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -69,6 +69,9 @@ verify: generate ## Fail if a generated file is not what the code makes
 
 bench: dev ## Measure the gateway beside Triton's own endpoint and a bare loop of Pillow; writes docs/benchmarks.md
 	$(BIN)/python tests/bench/bench.py $(ARGS)
+
+bench-operator: dev ## Measure the operator with 1,000 resources on a real control plane; writes docs/benchmarks-operator.md
+	KUBEBUILDER_ASSETS=$$(scripts/control-plane) && export KUBEBUILDER_ASSETS && PYTHONPATH=tests/cluster $(BIN)/python tests/bench/operator_bench.py $(ARGS)
 
 lock: dev ## Choose dependency versions anew and write requirements/*.txt
 	scripts/lock

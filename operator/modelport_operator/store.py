@@ -5,10 +5,11 @@ kopf's events fill it; a slow resync replaces it, because a watch that broke may
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from modelport_operator.resources import PUBLISHED_MODEL, Kind, Manifest
+from modelport_operator.resources import DEPLOYMENT, PUBLISHED_MODEL, Kind, Manifest
 
 
 class Key(NamedTuple):
@@ -23,6 +24,10 @@ class Key(NamedTuple):
 
 GRAVES = 10_000
 """Objects that are gone and still remembered: far more than end while one call is under way."""
+
+
+SHORT = 100
+"""Characters of a text that may well stand in other objects too."""
 
 
 class Store:
@@ -45,6 +50,7 @@ class Store:
         if known is not None and version < version_of(known):
             return None  # of the same object, or of one that had the name before
         self._remove(kind, key, obj)
+        obj = _compact(_without_unread(kind, obj))
         self._objects.setdefault(kind, {})[key] = obj
         if kind is PUBLISHED_MODEL:
             return key
@@ -122,6 +128,25 @@ def owner_of(obj: Manifest) -> Key | None:
             return Key(metadata.get("namespace", ""), reference["name"])
     from_label = metadata.get("labels", {}).get("app.kubernetes.io/instance")
     return Key(metadata.get("namespace", ""), from_label) if from_label else None
+
+
+def _without_unread(kind: Kind, obj: Manifest) -> Manifest:
+    """Leave out who owns which field, a third of most objects; of Deployments alone is it read (`replicas.py`)."""
+    if kind is DEPLOYMENT:
+        return obj
+    return {**obj, "metadata": {name: part for name, part in obj["metadata"].items() if name != "managedFields"}}
+
+
+def _compact(value: Any) -> Any:
+    """Return a copy that shares its names and short texts with all others: they are the same in most objects."""
+    match value:
+        case dict():
+            return {sys.intern(name): _compact(part) for name, part in value.items()}
+        case list():
+            return [_compact(part) for part in value]
+        case str() if len(value) <= SHORT:
+            return sys.intern(value)
+    return value
 
 
 def version_of(obj: Manifest) -> int:

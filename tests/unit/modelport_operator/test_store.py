@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelport_operator.resources import CONFIG_MAP, POD, PUBLISHED_MODEL, Manifest
+from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, POD, PUBLISHED_MODEL, Kind, Manifest
 from modelport_operator.store import GRAVES, Key, Store
 
 CUPS = Key("vision", "cups")
@@ -112,3 +112,18 @@ def test_ends_are_not_remembered_for_ever() -> None:
         store.drop(CONFIG_MAP, child(1, f"u{number}"))
     store.put(CONFIG_MAP, child(1, "first"))
     assert live(store) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "keeps"),
+    [
+        pytest.param(CONFIG_MAP, False, id="who owns the fields of a child is read by nobody"),
+        pytest.param(DEPLOYMENT, True, id="who owns the number of Pods is read"),
+    ],
+)
+def test_an_object_is_kept_whole_but_for_the_owners_of_its_fields(kind: Kind, keeps: bool) -> None:
+    store, owners = Store(), [{"manager": "modelport-scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]
+    content = {"data": {"text": "x" * 1000, "list": [1, 2.5, None, True, {"deep": "down"}]}}
+    store.put(kind, content | child(1, managedFields=owners))
+    kept = store.get(kind, "vision", "cups-live")
+    assert kept == content | child(1, **({"managedFields": owners} if keeps else {}))
