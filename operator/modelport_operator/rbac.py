@@ -87,7 +87,7 @@ def build_cluster_wide(own_namespace: str) -> list[Manifest]:
     role = {"kind": "ClusterRole", "name": NAME}
     return [
         *_build_own(own_namespace),
-        _object("ClusterRole", None, NAME, rules=_rules(RIGHTS)),
+        _object("ClusterRole", None, NAME, rules=build_rules(RIGHTS)),
         _object("ClusterRoleBinding", None, NAME, **_binding(role, own_namespace)),
     ]
 
@@ -112,7 +112,7 @@ def _build_own(namespace: str) -> list[Manifest]:
 def _role(namespace: str, name: str, rights: Sequence[Right], own_namespace: str) -> list[Manifest]:
     reference = {"kind": ROLE.name, "name": name}
     return [
-        _object(ROLE.name, namespace, name, rules=_rules(rights)),
+        _object(ROLE.name, namespace, name, rules=build_rules(rights)),
         _object(ROLE_BINDING.name, namespace, name, **_binding(reference, own_namespace)),
     ]
 
@@ -127,7 +127,7 @@ def _binding(role: Manifest, own_namespace: str) -> Manifest:
     return {"roleRef": {"apiGroup": ROLE.group, **role}, "subjects": [subject]}
 
 
-def _rules(rights: Sequence[Right]) -> list[Manifest]:
+def build_rules(rights: Sequence[Right]) -> list[Manifest]:
     """Return one rule for each group of the API and what may be done in it."""
     rules: list[Manifest] = []
     for right in rights:
