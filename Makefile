@@ -1,7 +1,7 @@
 # Every command of the project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test test-unit test-cluster test-converters test-snippets lint fmt types generate verify bench bench-operator lock clean
+.PHONY: help install dev run test test-unit test-cluster test-chart test-converters test-snippets lint fmt types generate chart verify bench bench-operator lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -29,6 +29,9 @@ test-unit: dev ## Run the tests that need nothing and take seconds
 test-cluster: dev ## Run the tests on a real Kubernetes control plane (built once, with Go 1.26; kept in the cache folder)
 	KUBEBUILDER_ASSETS=$$(scripts/control-plane) && export KUBEBUILDER_ASSETS && $(BIN)/python -m pytest tests/cluster
 
+test-chart: dev ## Run the tests of the Helm chart by helm, on the same control plane (both are built once, with Go 1.26)
+	HELM=$$(scripts/helm) && KUBEBUILDER_ASSETS=$$(scripts/control-plane) && export HELM KUBEBUILDER_ASSETS && $(BIN)/python -m pytest tests/chart
+
 test-converters: dev ## Run the tests of SavedModel's and NNP's real converters (1 GB of them, kept in the cache folder)
 	scripts/test-converters
 
@@ -46,7 +49,7 @@ fmt: dev ## Put the code into the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-generate: dev ## Write the files that are made from the code: CRD, roles and reference pages
+generate: dev chart ## Write the files that are made from the code: CRD, roles, reference pages and the chart's copies
 	$(BIN)/python -m modelport.api.schema > crds/publishedmodels.yaml.new
 	mv crds/publishedmodels.yaml.new crds/publishedmodels.yaml
 	$(BIN)/python -m modelport.api.reference > docs/reference/publishedmodel.md.new
@@ -64,8 +67,11 @@ generate: dev ## Write the files that are made from the code: CRD, roles and ref
 	$(BIN)/python -m monitoring model > charts/modelport/dashboards/model.json.new
 	mv charts/modelport/dashboards/model.json.new charts/modelport/dashboards/model.json
 
+chart: dev ## Write the parts of the Helm chart that are made from the code
+	$(BIN)/python -m modelport_operator.chart charts/modelport/files
+
 verify: generate ## Fail if a generated file is not what the code makes
-	git diff --exit-code -- charts/modelport/dashboards crds docs/reference operator/rbac
+	git diff --exit-code -- charts/modelport/dashboards crds docs/reference operator/rbac charts/modelport/files
 
 bench: dev ## Measure the gateway beside Triton's own endpoint and a bare loop of Pillow; writes docs/benchmarks.md
 	$(BIN)/python tests/bench/bench.py $(ARGS)
