@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -65,19 +65,10 @@ class RunningOperator:
         asyncio.run_coroutine_threadsafe(self.controller.resync(), self.loop).result(START_SECONDS)
 
     def reconcile(self, key: Key) -> float | None:
-        """Look at a resource now, beside the queue; return when it wants to be looked at again."""
+        """Look at a resource now, beside a queue that is empty; return when it wants to be looked at again."""
         return asyncio.run_coroutine_threadsafe(self.controller.reconciler.reconcile(key), self.loop).result(
             START_SECONDS
         )
-
-    def call(self, what: Callable[[], object]) -> None:
-        """Do something in the operator's own thread."""
-        self.loop.call_soon_threadsafe(what)
-
-
-async def nobody(pod: Manifest, model: str) -> Readiness | None:
-    """Answer for the gateways of Pods that are pretended: their addresses may be somebody else's."""
-    return None
 
 
 def operator_config(*namespaces: str, **options: Any) -> Config:

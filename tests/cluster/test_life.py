@@ -32,7 +32,8 @@ def test_every_example_becomes_ready_with_all_its_children(
         name = each["metadata"]["name"]
         digest = models.settled(name)["status"]["images"]["config"]
         children = models.children(name)
-        keys = set() if each["spec"]["access"].get("anonymous") else {f"Secret {name}-keys", f"Secret {name}-key-digests"}
+        anonymous = each["spec"]["access"].get("anonymous")
+        keys = set() if anonymous else {f"Secret {name}-keys", f"Secret {name}-key-digests"}
         assert set(children) == keys | {
             f"ConfigMap {name}-config-{digest}",
             f"ConfigMap {name}-live",

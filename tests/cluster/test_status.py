@@ -114,7 +114,7 @@ def test_a_pod_on_its_way_is_told_step_by_step_and_nothing_twice(operator: Runni
     for reason, told in steps:
         models.set_status(POD, name, told)
         models.wait(Ready=reason)
-        operator.reconcile(Key(models.namespace, "cups"))
+        operator.wake(Key(models.namespace, "cups"))
     status = models.settled()["status"]
     assert status["model"] == {"version": "4", "digest": "sha256:0123", "serving": ["3", "4"]} | {
         "config": status["images"]["config"]
