@@ -29,6 +29,8 @@ from modelport_operator.config import Config
 from modelport_operator.desired.base import Context
 from modelport_operator.desired.config_maps import build_config, build_live
 from modelport_operator.desired.pod import build_pod_template
+from modelport_operator.readiness import parse_readiness
+from modelport_operator.status.diagnosis import diagnose_versions
 
 HALF = {"instances": [1.0, 2.0, 5.0]}
 
@@ -215,7 +217,13 @@ def test_a_model_that_cannot_be_loaded_is_told_and_triton_left_in_peace(
         pod.start("triton")
         pod.start("gateway")
         pod.eventually(lambda: "the weights are of another network" in str(pod.ask("/readyz")[1]))
-        assert pod.ask("/readyz")[0] == 503
+        status, body = pod.ask("/readyz")
+        told = parse_readiness(status, json.dumps(body).encode(), "half_plus_two")
+        assert told is not None
+        cause = diagnose_versions(told)
+        assert cause is not None
+        assert (status, cause.reason) == (503, "ModelFailed")
+        assert cause.message.startswith("version 1: Internal: ValueError: the weights are of another network")
         assert pod.ask("/livez/triton") == (200, {"alive": True, "reason": ""})
     finally:
         pod.stop()
