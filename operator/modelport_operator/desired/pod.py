@@ -159,7 +159,7 @@ def _build_triton(context: Context) -> Manifest:
             # By name, since fetch keeps its downloads in a folder beside the model's.
             "--model-control-mode=explicit",
             f"--load-model={model_name(context.model)}",
-            # A version that cannot be loaded must not take the others down; the gateway says which it is.
+            # Triton stays up with a version that could not be loaded, for the gateway to say which and why.
             "--exit-on-error=false",
             "--strict-readiness=false",
             "--allow-http=false",
