@@ -30,6 +30,10 @@ SHORT = 100
 """Characters of a text that may well stand in other objects too."""
 
 
+REPLICAS: Manifest = {"f:spec": {"f:replicas": {}}}
+"""What is kept of the fields that somebody owns."""
+
+
 class Store:
     """Objects by kind, namespace and name."""
 
@@ -131,10 +135,15 @@ def owner_of(obj: Manifest) -> Key | None:
 
 
 def _without_unread(kind: Kind, obj: Manifest) -> Manifest:
-    """Leave out who owns which field, a third of most objects; of Deployments alone is it read (`replicas.py`)."""
+    """Leave out who owns which field, half of many an object: of Deployments' replicas alone is it read."""
+    metadata = {name: part for name, part in obj["metadata"].items() if name != "managedFields"}
     if kind is DEPLOYMENT:
-        return obj
-    return {**obj, "metadata": {name: part for name, part in obj["metadata"].items() if name != "managedFields"}}
+        metadata["managedFields"] = [
+            {"manager": each.get("manager", ""), "fieldsV1": REPLICAS}
+            for each in obj["metadata"].get("managedFields", ())
+            if "f:replicas" in each.get("fieldsV1", {}).get("f:spec", {})
+        ]
+    return {**obj, "metadata": metadata}
 
 
 def _compact(value: Any) -> Any:
