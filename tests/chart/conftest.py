@@ -46,7 +46,7 @@ def helm_program() -> Path:
 
 @pytest.fixture(scope="session")
 def helm(helm_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Give a function that runs helm and returns what it prints, or raises HelmFailed. Nothing of the user's is read."""
+    """Give a function that runs helm and returns what it prints, or raises HelmFailed; nothing of the user's counts."""
     folder = tmp_path_factory.mktemp("helm")
     homes = {f"HELM_{home}_HOME": str(folder / home.lower()) for home in ("CACHE", "CONFIG", "DATA")}
     environment = {**os.environ, **homes, "KUBECONFIG": "/dev/null"}

@@ -41,11 +41,15 @@ class OperatorProcess:
     def said(self, pattern: str) -> bool:
         return any(re.search(pattern, line["message"]) for line in self.lines)
 
+    @property
+    def port(self) -> int:
+        """Of its health server."""
+        return next(line["health_port"] for line in self.lines if "health_port" in line)
+
     def ask(self, path: str) -> tuple[int, str]:
         """Return status and text that its health server answers."""
-        port = next(line["health_port"] for line in self.lines if "health_port" in line)
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
