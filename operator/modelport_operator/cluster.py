@@ -38,6 +38,15 @@ class Refused:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of some manifests."""
+
+    refused: tuple[Refused, ...] = ()
+    written: frozenset[tuple[Kind, str]] = frozenset()
+    """Kind and name of each that was not yet as wanted."""
+
+
 class Cluster:
     """The cluster as the reconciler sees it: the store for what is watched, the API server for the rest."""
 
@@ -49,19 +58,23 @@ class Cluster:
         for the reconciliations that follow upon each other while Pods start, and short for a person who waits."""
         self._secrets: dict[Key, tuple[float, Manifest | None]] = {}
 
-    async def apply(self, manifests: Sequence[Manifest], owner: Manifest) -> list[Refused]:
-        """Write each manifest that is not yet as wanted, in the order of `CHILDREN`; return what was refused.
+    async def apply(self, manifests: Sequence[Manifest], owner: Manifest) -> Applied:
+        """Write each manifest that is not yet as wanted, in the order of `CHILDREN`.
 
         A refusal of one child stops no other. Raises ApiError where the server is away or busy.
         """
         refused: list[Refused] = []
+        written: set[tuple[Kind, str]] = set()
         for manifest in sorted(manifests, key=_rank):
-            problem = await self._apply_one(manifest, owner)
-            if problem is not None:
-                refused.append(problem)
-        return refused
+            result = await self._apply_one(manifest, owner)
+            if isinstance(result, Refused):
+                refused.append(result)
+            elif result:
+                written.add((kind_of(manifest), manifest["metadata"]["name"]))
+        return Applied(tuple(refused), frozenset(written))
 
-    async def _apply_one(self, manifest: Manifest, owner: Manifest) -> Refused | None:
+    async def _apply_one(self, manifest: Manifest, owner: Manifest) -> Refused | bool:
+        """Tell whether one manifest had to be written, or why it could not be."""
         kind, (namespace, name) = kind_of(manifest), key_of(manifest)
         wanted = stamp(manifest)
         live = await self._live(kind, namespace, name)
@@ -70,7 +83,7 @@ class Cluster:
                 self.forget_secret(namespace, name)
             return refusal_of(kind, live, owner)
         if live is not None and is_applied(live, wanted):
-            return None
+            return False
         try:
             written = await self.patch(kind, namespace, name, wanted, FIELD_MANAGER)
         except ApiError as error:
@@ -81,7 +94,7 @@ class Cluster:
             self._remember(written)
         else:
             self.store.put(kind, written)
-        return None
+        return True
 
     async def _live(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """Return what stands in a manifest's place, also where it is not ours and so is not watched."""

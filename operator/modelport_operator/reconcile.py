@@ -16,7 +16,7 @@ from typing import Any
 from modelport.api import InvalidManifest, PublishedModel, model_name, parse_manifest
 from modelport.schedule import next_transition, state_at
 from modelport_operator.api_server import ApiError
-from modelport_operator.cluster import Cluster, Refused
+from modelport_operator.cluster import Applied, Cluster, Refused
 from modelport_operator.config import Config
 from modelport_operator.desired import build_children
 from modelport_operator.desired.base import Context
@@ -25,10 +25,10 @@ from modelport_operator.events import build_events
 from modelport_operator.hosts import is_host_taken
 from modelport_operator.images import choose_images
 from modelport_operator.keys import Keys, ensure_keys
-from modelport_operator.names import deployment_name, is_config_name
+from modelport_operator.names import LIVE, deployment_name, is_config_name, key_digests_name, live_name
 from modelport_operator.readiness import Gateways
 from modelport_operator.replicas import decide_replicas, with_replicas
-from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, POD, Kind, Manifest, kind_of
+from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Kind, Manifest, kind_of
 from modelport_operator.status import Facts, build_invalid_status, build_status
 from modelport_operator.status.facts import STUCK_SECONDS, is_rolled_out, pod_is_ready
 from modelport_operator.store import Key, key_of
@@ -79,8 +79,8 @@ class Reconciler:
             return None
         keys = await ensure_keys(self.cluster, model, resource, now)
         context = self._context(model, resource, keys, now)
-        refused = await self._write(context, resource)
-        facts = await self._observe(context, resource, keys, refused)
+        applied = await self._write(context, resource)
+        facts = await self._observe(context, resource, keys, applied.refused)
         await self._tell(resource, build_status(facts))
         return self._look_again(facts)
 
@@ -116,7 +116,7 @@ class Reconciler:
             pins=pins_of(resource, digest),
         )
 
-    async def _write(self, context: Context, resource: Manifest) -> list[Refused]:
+    async def _write(self, context: Context, resource: Manifest) -> Applied:
         """Apply what is wanted, delete what is not any more, and set the number of Pods."""
         key = key_of(resource)
         schedule = context.model.spec.execution.schedule
@@ -128,14 +128,22 @@ class Reconciler:
             with_replicas(each, live, count) if kind_of(each) is DEPLOYMENT else each
             for each in build_children(context)
         ]
-        refused = await self.cluster.apply(wanted, resource)
-        if any(each.kind == DEPLOYMENT.name for each in refused):
-            return refused
+        applied = await self.cluster.apply(wanted, resource)
+        if applied.written & {(CONFIG_MAP, live_name(key.name)), (SECRET, key_digests_name(key.name))}:
+            await self._hurry(resource, context.now)
+        if any(each.kind == DEPLOYMENT.name for each in applied.refused):
+            return applied
         keep = {(kind_of(each), each["metadata"]["name"]) for each in wanted}
         await self.cluster.prune(resource, keep | self._may_be_mounted(resource))
         if count is not None:
             await self.cluster.scale(key.namespace, deployment_name(key.name), count)
-        return refused
+        return applied
+
+    async def _hurry(self, resource: Manifest, now: datetime) -> None:
+        """Touch the Pods, so that their kubelets look at what is mounted at once and not within their minute."""
+        for pod in self._pods(resource):
+            if not pod["metadata"].get("deletionTimestamp"):
+                await self.cluster.annotate(POD, *key_of(pod), {LIVE: now.isoformat()})
 
     async def _observe(self, context: Context, resource: Manifest, keys: Keys, refused: Sequence[Refused]) -> Facts:
         children = self.cluster.store.children(key_of(resource))

@@ -13,6 +13,7 @@ from models import Models, Spec, eventually
 from running_operator import RunningOperator
 
 from modelport.api.keys import digest_of
+from modelport_operator.names import LIVE
 from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, INGRESS, SECRET, SERVICE, Manifest
 from modelport_operator.store import Key
 
@@ -403,3 +404,18 @@ def test_a_key_that_expires_is_told_with_its_end(operator: RunningOperator, mode
     models.settled()
     assert [each["expires"] for each in told(models).values()] == ["2040-01-01T00:00:00Z"]
     assert models.status()["keys"][0]["expires"] == "2040-01-01T00:00:00Z"
+
+
+def test_kubelets_are_made_to_look_at_new_keys_and_limits_at_once(operator: RunningOperator, models: Models) -> None:
+    """A Pod's annotation that changes makes its kubelet look at what is mounted; else it takes up to a minute."""
+    models.publish()
+    models.settled()
+    assert [LIVE in pod["metadata"].get("annotations", {}) for pod in models.pods()] == [False]
+
+    models.edit("cups", {"access": {"rateLimit": {"requestsPerSecond": 5}}})
+    (first,) = eventually(
+        lambda: [pod["metadata"].get("annotations", {}).get(LIVE) for pod in models.pods()], lambda told: all(told)
+    )
+    models.edit("cups", {"access": {"keys": [{"name": "partner"}]}})
+
+    eventually(lambda: [pod["metadata"]["annotations"][LIVE] for pod in models.pods()], lambda told: told != [first])
