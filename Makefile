@@ -1,7 +1,7 @@
 # Every command of the project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test test-unit test-cluster test-chart test-converters test-snippets lint fmt types generate chart verify bench bench-operator lock clean
+.PHONY: help install dev run test test-unit test-cluster test-chart test-converters test-snippets test-monitoring lint fmt types generate chart verify bench bench-operator lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -37,6 +37,9 @@ test-converters: dev ## Run the tests of SavedModel's and NNP's real converters 
 
 test-snippets: dev ## Run the snippets of ten languages by their own tools against a gateway
 	scripts/test-snippets
+
+test-monitoring: dev ## Try the dashboards and rules with a real Prometheus over a server
+	scripts/test-monitoring
 
 lint: dev ## Check style, types, imports and generated files
 	$(BIN)/ruff check .

@@ -89,7 +89,7 @@ _MODELS: Final = Row(
             "Uptime, requests and cost",
             Kind.TABLE,
             [
-                _query(f"{_UP} / ({_UP} + {_DOWN})", "Availability"),
+                _query(f"{_UP} / ({_UP} + {_DOWN}) >= 0", "Availability"),
                 _query(_UP, "Up"),
                 _query(_spent("modelport_model_planned_downtime_seconds_total"), "Stopped as planned"),
                 _query(_DOWN, "Down"),

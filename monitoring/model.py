@@ -27,6 +27,7 @@ _TIMES: Final = (
     ("modelport_model_unplanned_downtime_seconds_total", "down"),
 )
 _UP, _PLANNED, _DOWN = (f"sum(increase({metric}{{@of}}[$__range]))" for metric, _ in _TIMES)
+_UP_NOW, _PLANNED_NOW, _DOWN_NOW = (f"rate({metric}{{@of}}[$__rate_interval])" for metric, _ in _TIMES)
 
 _UPTIME: Final = Row(
     "Uptime",
@@ -34,7 +35,7 @@ _UPTIME: Final = Row(
         Panel(
             "Availability",
             Kind.STAT,
-            [_query(f"{_UP} / ({_UP} + {_DOWN})")],
+            [_query(f"{_UP} / ({_UP} + {_DOWN}) >= 0")],
             unit="percentunit",
             about="Share of the time in which the model should have answered and did. Planned downtime counts on "
             "neither side.",
@@ -52,8 +53,8 @@ _UPTIME: Final = Row(
             Kind.TIMELINE,
             [
                 _query(
-                    "(rate(modelport_model_uptime_seconds_total{@of}[$__rate_interval]) > bool 0.5) + "
-                    "2 * (rate(modelport_model_planned_downtime_seconds_total{@of}[$__rate_interval]) > bool 0.5)",
+                    f"({_UP_NOW} > bool {_PLANNED_NOW} + {_DOWN_NOW}) + "
+                    f"2 * ({_PLANNED_NOW} > bool {_UP_NOW} + {_DOWN_NOW})",
                     "{{pod}} {{instance}}",
                 )
             ],
@@ -120,7 +121,12 @@ _TRAFFIC: Final = Row(
         Panel(
             "Requests by version",
             Kind.TIME_SERIES,
-            [_query("sum by (version) (rate(modelport_requests_total{@of}[$__rate_interval]))", "{{version}}")],
+            [
+                _query(
+                    'sum by (version) (rate(modelport_requests_total{@of,version!=""}[$__rate_interval]))',
+                    "{{version}}",
+                )
+            ],
             unit="reqps",
             stacked=True,
         ),
@@ -176,7 +182,7 @@ _LATENCY: Final = Row(
     ],
 )
 
-_BATCHES: Final = "sum by (version) (rate(modelport_batch_size_{}{{@of}}[$__rate_interval]))"
+_BATCHES: Final = 'sum by (version) (rate(modelport_batch_size_{}{{@of,version!=""}}[$__rate_interval]))'
 _LOAD: Final = Row(
     "Load",
     [
@@ -189,7 +195,7 @@ _LOAD: Final = Row(
         Panel(
             "Queue",
             Kind.TIME_SERIES,
-            [_query("sum by (version) (modelport_queue_length{@of})", "version {{version}}")],
+            [_query('sum by (version) (modelport_queue_length{@of,version!=""})', "version {{version}}")],
             about="Requests on their way through Triton: waiting, or in a call.",
         ),
         Panel(
@@ -269,18 +275,21 @@ _COST: Final = Row(
             unit="h",
             about="Time in which instances were held for the model, whether they answered or not.",
             width=6,
+            height=5,
         ),
         Panel(
             "Billable requests",
             Kind.STAT,
             [_query("sum(increase(modelport_billable_requests_total{@of}[$__range]))")],
             width=6,
+            height=5,
         ),
         Panel(
             "Requests by key",
             Kind.BAR_GAUGE,
             [_query("sum by (key) (increase(modelport_key_requests_total{@of}[$__range]))", "{{key}}")],
             width=6,
+            height=5,
             steps=((None, "blue"),),
         ),
         Panel(
@@ -290,6 +299,7 @@ _COST: Final = Row(
             unit="percentunit",
             about="Of Serverless models that have a quota.",
             width=6,
+            height=5,
             steps=((None, "green"), (0.8, "orange"), (1, "red")),
         ),
     ],
