@@ -84,3 +84,37 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         print(f"the logs of the control plane are in {folder}")
     else:
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def on(cluster: Cluster, release: Callable[..., str]) -> Iterator[Callable[..., str]]:
+    """Give kubectl in the release's namespace, on a cluster without Modelport, which it is again afterwards."""
+    yield lambda *arguments, **options: cluster.kubectl("-n", "modelport", *arguments, **options)
+    release("uninstall", "--ignore-not-found", "--wait", "--timeout=60s")
+    cluster.kubectl("delete", "crd", "publishedmodels.modelport.io", "--ignore-not-found", "--timeout=60s")
+    cluster.kubectl("delete", "deployment,service,configmap", "-A", "-l", "app.kubernetes.io/managed-by=modelport")
+
+
+@pytest.fixture
+def release(cluster: Cluster, helm: Callable[..., str]) -> Callable[..., str]:
+    """Give a function that runs a verb of helm on the release `modelport`."""
+    at = (f"--kubeconfig={cluster.kubeconfig}", "--namespace=modelport")
+    return lambda verb, *arguments: helm(*verb.split(), "modelport", *arguments, *at)
+
+
+@pytest.fixture
+def install(release: Callable[..., str], on: Callable[..., str]) -> Callable[..., str]:
+    """Give a function that installs a chart with some values, or upgrades to it, and waits until all is ready.
+
+    It returns the notes that helm prints.
+    """
+
+    def run(chart: Path, *values: str) -> str:
+        settings = (
+            part for value in ("tritonImage=registry.example.com/triton:1", *values) for part in ("--set", value)
+        )
+        said = release("upgrade --install", chart, *settings, "--wait", "--timeout=60s")
+        on("wait", "--for=condition=Established", "crd/publishedmodels.modelport.io", "--timeout=20s")
+        return said
+
+    return run
