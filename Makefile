@@ -74,7 +74,7 @@ chart: dev ## Write the parts of the Helm chart that are made from the code
 	$(BIN)/python -m modelport_operator.chart charts/modelport/files
 
 verify: generate ## Fail if a generated file is not what the code makes
-	git diff --exit-code -- charts/modelport/dashboards crds docs/reference operator/rbac charts/modelport/files
+	git diff --exit-code -- charts/modelport/dashboards charts/modelport/files crds docs/reference operator/rbac
 
 bench: dev ## Measure the gateway beside Triton's own endpoint and a bare loop of Pillow; writes docs/benchmarks.md
 	$(BIN)/python tests/bench/bench.py $(ARGS)

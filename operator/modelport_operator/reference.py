@@ -23,8 +23,8 @@ python -m modelport_operator --runtime-image IMAGE --triton-image IMAGE
 ```
 
 It finds the API server by `$KUBECONFIG` if that is set, else by the Pod's service account, else by `~/.kube/config`.
-Logs are JSON, one line each. This page is printed from the code by `python -m modelport_operator.reference`, and a
-test keeps the two equal.
+Logs are JSON, one line each. [The Helm chart](../guides/install.md) runs it in a cluster. This page is printed from the
+code by `python -m modelport_operator.reference`, and a test keeps the two equal.
 
 ## Options
 

@@ -1,7 +1,8 @@
 {{/* Names, labels and images; nothing else. */}}
 
+{{/* At most 62 characters, since helm allows 53 for a release; a Service may have 63. */}}
 {{- define "modelport.name" -}}
-{{ printf "%s-operator" .Release.Name | trunc 63 | trimSuffix "-" }}
+{{ .Release.Name }}-operator
 {{- end }}
 
 {{- define "modelport.serviceAccountName" -}}
