@@ -175,6 +175,7 @@ class Variable:
 
     def build(self) -> Json:
         """Return the variable's JSON."""
+        everything = {"allValue": ".*", "current": {"text": "All", "value": "$__all"}}
         return {
             "type": "query",
             "name": self.name,
@@ -186,10 +187,9 @@ class Variable:
             "sort": 1,  # by the alphabet
             "multi": self.several,
             "includeAll": self.several,
-            "allValue": ".*" if self.several else None,
-            "current": {"text": "All", "value": "$__all"} if self.several else {},
             "hide": 0,
             "options": [],
+            **(everything if self.several else {"current": {}}),
         }
 
 

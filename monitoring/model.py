@@ -53,8 +53,8 @@ _UPTIME: Final = Row(
             Kind.TIMELINE,
             [
                 _query(
-                    f"({_UP_NOW} > bool {_PLANNED_NOW} + {_DOWN_NOW}) + "
-                    f"2 * ({_PLANNED_NOW} > bool {_UP_NOW} + {_DOWN_NOW})",
+                    f"1 + ({_PLANNED_NOW} > bool {_UP_NOW} + {_DOWN_NOW}) "
+                    f"- ({_DOWN_NOW} > bool {_UP_NOW} + {_PLANNED_NOW})",
                     "{{pod}} {{instance}}",
                 )
             ],

@@ -132,6 +132,20 @@ def test_a_planned_stop_is_no_failure(prometheus: Prometheus) -> None:
     assert prometheus.ask(f"modelport_model_unplanned_downtime_seconds_total{of} > 0") == []
 
 
+@pytest.mark.parametrize(
+    ("model", "word"),
+    [(SHAPES, "up"), (("default", "closed"), "stopped as planned"), (("vision", "down"), "down")],
+    ids=lambda value: value if isinstance(value, str) else value[1],
+)
+def test_the_timeline_says_what_a_model_does(prometheus: Prometheus, model: Model, word: str) -> None:
+    panel = next(panel for panel in panels("model") if panel["type"] == "state-timeline")
+    words = {
+        float(value): each["text"] for value, each in panel["fieldConfig"]["defaults"]["mappings"][0]["options"].items()
+    }
+    (series,) = ask(prometheus, panel["targets"][0], model)
+    assert {words[value] for _, value in series.points[-3:]} == {word}
+
+
 def test_all_targets_are_scraped(prometheus: Prometheus) -> None:
     assert prometheus.targets() == {"modelport": "up", "pod": "up", "kubelet": "up", "operator": "up"}
 

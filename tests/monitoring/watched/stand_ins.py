@@ -19,6 +19,8 @@ from modelport_operator.metrics import Metrics
 POD = {"namespace": "vision", "service": "on-gpu", "pod": "on-gpu-0"}
 """Labels that Prometheus' discovery gives to what it scrapes of a Pod."""
 MODEL = ("on-gpu", "vision")
+DOWN = ("down", "vision")
+"""A model that should answer and does not."""
 _GPU = ("0", "GPU-5f2a", "H200")
 _READINGS: table.Reading = {
     table.READY: [(MODEL, 1)],
@@ -36,7 +38,13 @@ _READINGS: table.Reading = {
 def _gateway() -> Callable[[], bytes]:
     metrics = GatewayMetrics()
     metrics.observe(list(_READINGS), lambda: _READINGS)
-    return lambda: metrics.render(None)[0]
+
+    def page() -> bytes:
+        for account, seconds in ((metrics.uptime, 0), (metrics.planned_downtime, 0), (metrics.unplanned_downtime, 1)):
+            account.labels(*DOWN).inc(seconds)
+        return metrics.render(None)[0]
+
+    return page
 
 
 def _operator() -> Callable[[], bytes]:
