@@ -322,7 +322,7 @@ _FLAGGED: Final = Row(
                 _query("sum(increase(modelport_flagged_pictures_stored_total{@of}[$__rate_interval]))", "stored"),
                 _query("sum(increase(modelport_flagged_pictures_dropped_total{@of}[$__rate_interval]))", "dropped"),
                 _query(
-                    "sum by (reason) (increase(modelport_flagged_pictures_failed_total{@of}[$__rate_interval]))",
+                    "sum by (reason) (increase(modelport_flagged_pictures_failed_total{@of}[$__rate_interval])) > 0",
                     "failed: {{reason}}",
                 ),
             ],
