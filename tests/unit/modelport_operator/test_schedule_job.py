@@ -238,6 +238,6 @@ def test_the_command_ends_with_one_line(
 
     monkeypatch.setattr(schedule_job, "keep_schedule", keep)
     monkeypatch.setattr(schedule_job.logs, "configure", lambda: None)
-    with caplog.at_level(logging.INFO, logger="modelport_operator"):
+    with caplog.at_level(logging.INFO):
         assert schedule_job.main(["--namespace=vision", "--name=cups"]) == code
     assert caplog.messages == [line]
