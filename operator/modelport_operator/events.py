@@ -1,4 +1,4 @@
-"""Events of a resource: one for each condition that turned, and for each child that was refused. Pure."""
+"""Events of a resource: one for each condition that turned. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ COMPONENT = "modelport-operator"
 def build_events(
     resource: Manifest, before: Mapping[str, Any], after: Mapping[str, Any], now: datetime
 ) -> list[Manifest]:
-    """Return an Event for each condition whose status or reason is another one than before."""
+    """Return an Event for each condition whose status or reason is another one than before.
+
+    A condition that is told for the first time has not turned: of these, Ready has an Event, and what is amiss.
+    """
     return [_build(resource, condition, now) for condition in _turned(before, after)]
 
 
 def _turned(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     known = {each["type"]: (each["status"], each["reason"]) for each in before.get("conditions", ())}
     for condition in after.get("conditions", ()):
-        if known.get(condition["type"]) != (condition["status"], condition["reason"]):
+        was = known.get(condition["type"])
+        if was is None and condition["type"] != "Ready" and not is_bad(condition):
+            continue
+        if was != (condition["status"], condition["reason"]):
             yield condition
 
 

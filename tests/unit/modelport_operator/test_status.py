@@ -80,3 +80,10 @@ def test_events_are_of_what_has_turned_alone(build_context: Build) -> None:
     assert (event["type"], event["reason"]) == ("Warning", "Other")
     assert event["message"].startswith("Ready: ")
     assert event["involvedObject"]["uid"] == "f00d"
+
+
+def test_a_new_resource_has_events_of_ready_and_of_what_is_amiss(build_context: Build) -> None:
+    refused = (Refused("Service", "cups", "NotOwned", "it belongs to Service b"),)
+    status = build_status(facts_of(build_context(), resource_of(), refused=refused))
+    events = build_events(resource_of(), {}, status, build_context().now)
+    assert [event["message"].split(":")[0] for event in events] == ["Ready", "Applied"]
