@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from modelport_operator.resources import DEPLOYMENT, PUBLISHED_MODEL, Kind, Manifest
+from modelport_operator.resources import DEPLOYMENT, POD, PUBLISHED_MODEL, Kind, Manifest
 
 
 class Key(NamedTuple):
@@ -135,7 +135,7 @@ def owner_of(obj: Manifest) -> Key | None:
 
 
 def _without_unread(kind: Kind, obj: Manifest) -> Manifest:
-    """Leave out who owns which field, half of many an object: of Deployments' replicas alone is it read."""
+    """Leave out who owns which field, half of many an object, but of Deployments' replicas; and most of a Pod."""
     metadata = {name: part for name, part in obj["metadata"].items() if name != "managedFields"}
     if kind is DEPLOYMENT:
         metadata["managedFields"] = [
@@ -143,7 +143,20 @@ def _without_unread(kind: Kind, obj: Manifest) -> Manifest:
             for each in obj["metadata"].get("managedFields", ())
             if "f:replicas" in each.get("fieldsV1", {}).get("f:spec", {})
         ]
+    if kind is POD:
+        return {**obj, "metadata": metadata, "spec": _of_pod(obj.get("spec", {}))}
     return {**obj, "metadata": metadata}
+
+
+def _of_pod(spec: Manifest) -> Manifest:
+    """Keep what tells where a Pod runs, of which settings, and what it needs; the rest stands in its Deployment."""
+    kept: Manifest = {name: spec[name] for name in ("nodeName", "nodeSelector") if name in spec}
+    for part in ("initContainers", "containers"):
+        kept[part] = [
+            {name: each[name] for name in ("name", "resources") if name in each} for each in spec.get(part, ())
+        ]
+    kept["volumes"] = [each for each in spec.get("volumes", ()) if "configMap" in each]
+    return kept
 
 
 def _compact(value: Any) -> Any:

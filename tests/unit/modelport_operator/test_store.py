@@ -129,3 +129,30 @@ def test_an_object_is_kept_whole_but_for_the_owners_of_its_fields(kind: Kind, ke
     store.put(kind, content | child(1, managedFields=owners))
     kept = store.get(kind, "vision", "cups-live")
     assert kept == content | child(1, **({"managedFields": [scale]} if keeps else {}))
+
+
+def test_of_a_pod_what_tells_why_it_does_not_answer_is_kept() -> None:
+    store = Store()
+    config = {"name": "config", "configMap": {"name": "cups-config-1"}}
+    gateway = {"name": "gateway", "resources": {"limits": {"memory": "2Gi"}}}
+    fetch = {"name": "fetch", "resources": {}}
+    status = {"phase": "Running", "podIP": "10.0.0.7"}
+    spec = {
+        "nodeName": "node1",
+        "volumes": [config, {"name": "models", "emptyDir": {}}],
+        "initContainers": [fetch | {"args": ["--pins=/a"]}],
+        "containers": [gateway | {"env": [{"name": "HOME", "value": "/tmp"}], "image": "modelport"}],
+        "securityContext": {"runAsUser": 1000},
+    }
+
+    store.put(POD, child(1) | {"spec": spec, "status": status})
+
+    kept = store.get(POD, "vision", "cups-live")
+    assert kept is not None
+    assert kept["status"] == status
+    assert kept["spec"] == {
+        "nodeName": "node1",
+        "volumes": [config],
+        "initContainers": [fetch],
+        "containers": [gateway],
+    }
