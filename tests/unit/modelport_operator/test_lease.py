@@ -176,6 +176,7 @@ async def test_a_renewal_that_fails_leaves_the_rest_of_the_time(
     first = contender(api, time, "a")
     await first.try_once()
     api.trouble = trouble
+    caplog.clear()
     with caplog.at_level(logging.INFO, logger="modelport_operator.lease"):
         time.now += 5
         assert not await first.try_once()
