@@ -137,9 +137,7 @@ def _build_keys(model: PublishedModel, entries: Mapping[str, str | None], now: d
 
 
 async def _forget(cluster: Cluster, model: PublishedModel, resource: Manifest) -> None:
-    """Delete the Secrets of a model that has become anonymous; its status still tells of them."""
-    if not resource.get("status", {}).get("keys"):
-        return
+    """Delete the Secrets of a model that has become anonymous, be it before its status told of any key."""
     for name in (keys_name(model.metadata.name), key_digests_name(model.metadata.name)):
         secret = await cluster.read_secret(model.metadata.namespace, name)
         if secret is not None and is_owned(secret, resource):

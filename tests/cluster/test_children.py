@@ -419,3 +419,16 @@ def test_kubelets_are_made_to_look_at_new_keys_and_limits_at_once(operator: Runn
     models.edit("cups", {"access": {"keys": [{"name": "partner"}]}})
 
     eventually(lambda: [pod["metadata"]["annotations"][LIVE] for pod in models.pods()], lambda told: told != [first])
+
+
+def test_an_anonymous_model_keeps_no_keys_that_nobody_has_told_of(operator: RunningOperator, models: Models) -> None:
+    """An operator that was killed may have made keys of a model before the status told of them."""
+    resource = models.publish(spec={"access": {"anonymous": True}})
+    models.settled()
+    owner = {"apiVersion": resource["apiVersion"], "kind": resource["kind"], "name": "cups", "controller": True}
+    owner["uid"] = resource["metadata"]["uid"]
+    models.create(SECRET, "cups-keys", metadata={"ownerReferences": [owner]}, stringData={"default": "k"})
+
+    operator.resync()
+
+    eventually(lambda: models.read(SECRET, "cups-keys") is None)

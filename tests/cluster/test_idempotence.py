@@ -143,4 +143,9 @@ def test_a_live_change_writes_what_it_must(operator: RunningOperator, models: Mo
     models.edit("cups", {"limits": {"bodyBytes": 1024}})
     models.settled()
     quiet_since(writes)
-    assert writes()[count:] == ["patch configmaps cups-live 200", "patch publishedmodels/status cups 200"]
+    (pod,) = [each["metadata"]["name"] for each in models.pods()]
+    assert writes()[count:] == [
+        "patch configmaps cups-live 200",
+        f"patch pods {pod} 200",
+        "patch publishedmodels/status cups 200",
+    ]
