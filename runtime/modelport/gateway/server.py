@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SINK_SECONDS = 4.0
 """For flagged pictures that wait when the last request has ended; who stopped us waits 5 s longer for all of it."""
+READ_BUFFER_BYTES = 256 << 10
+"""Of a connection, before the sender is made to wait: a picture in base64 comes in one go, and a client that is not
+known yet cannot fill more than twice of it."""
 KEEPALIVE_SECONDS = 75.0
 """Longer than the 60 s of common load balancers, which must be the ones to close an idle connection."""
 
@@ -122,6 +125,7 @@ async def _listening(app: web.Application, bound: socket.socket, *, drain_second
         handler_cancellation=True,  # a client that leaves takes its request out of the queue
         shutdown_timeout=drain_seconds,
         keepalive_timeout=KEEPALIVE_SECONDS,
+        read_bufsize=READ_BUFFER_BYTES,
     )
     await runner.setup()
     try:
