@@ -57,14 +57,18 @@ class Controller:
         key = self.store.drop(kind, obj) if event == "DELETED" else self.store.put(kind, obj)
         if key is not None and kind is PUBLISHED_MODEL:
             after = self.store.resource(key)
-            for rival in find_rivals(before, after, self.store.resources(), self.config):
-                self.queue.add(rival)
+            self._wake_rivals(before, after)
             if after is None:
                 self.queue.forget(key)
                 self.reconciler.forget(key)
         if key is not None and self.store.resource(key) is not None:
             self.queue.add(key)
         self.metrics.waiting(len(self.queue))
+
+    def _wake_rivals(self, before: Manifest | None, after: Manifest | None) -> None:
+        """Look again at those who claim a route that a resource has just taken up, been given or given up."""
+        for rival in find_rivals(before, after, self.store.resources(), self.config):
+            self.queue.add(rival)
 
     async def resync(self) -> None:
         """List everything, and wake every resource: a watch that broke may have missed something."""
@@ -97,7 +101,7 @@ class Controller:
         while True:
             key = await self.queue.take()
             self.metrics.waiting(len(self.queue))
-            began = perf_counter()
+            began, before = perf_counter(), self.store.resource(key)
             result, again = "done", None
             try:
                 again = await self.reconciler.reconcile(key)
@@ -110,6 +114,7 @@ class Controller:
                 result = "failed"
                 log.exception("%s: a reconciliation failed", key, extra={"model": str(key)})
                 self.queue.done(key, failed=True)
+            self._wake_rivals(before, self.store.resource(key))
             self.metrics.reconciled(result, perf_counter() - began)
             if again is not None:
                 with contextlib.suppress(RuntimeError):

@@ -12,25 +12,30 @@ from modelport_operator.store import Key, key_of
 
 
 def is_host_taken(resource: Manifest, resources: Iterable[tuple[Key, Manifest]], config: Config) -> bool:
-    """Tell whether an older resource claims the same host and path."""
+    """Tell whether an older resource claims the same host and path.
+
+    The API server tells seconds apart; of those made in one second, the one that is routed already counts as older.
+    """
     claim = find_claim(resource, config)
     if claim is None:
         return False
-    return any(find_claim(other, config) == claim and _age(other) < _age(resource) for _, other in resources)
+    rank = _rank(resource, claim)
+    return any(find_claim(other, config) == claim and _rank(other, claim) < rank for _, other in resources)
 
 
 def find_rivals(
     before: Manifest | None, after: Manifest | None, resources: Iterable[tuple[Key, Manifest]], config: Config
 ) -> list[Key]:
-    """Return the other resources that claim a route which one resource has just taken up or given up.
+    """Return the other resources that claim a route which one resource has just taken up, been given or given up.
 
     `before` and `after` are that resource; None where it does not exist.
     """
-    claims = {each and find_claim(each, config) for each in (before, after)}
+    standings = {_standing(each, config) for each in (before, after)}
     one = after or before
-    if len(claims) == 1 or one is None:
+    if len(standings) == 1 or one is None:
         return []
-    return [key for key, other in resources if key != key_of(one) and find_claim(other, config) in claims - {None}]
+    claims = {claim for claim, _ in standings if claim is not None}
+    return [key for key, other in resources if key != key_of(one) and find_claim(other, config) in claims]
 
 
 def find_claim(resource: Manifest, config: Config) -> Route | None:
@@ -51,6 +56,21 @@ def find_claim(resource: Manifest, config: Config) -> Route | None:
     return Route(host or listener, prefix_of(host, asked.get("path"), namespace, name))
 
 
-def _age(resource: Manifest) -> tuple[str, str]:
+def _rank(resource: Manifest, claim: Route) -> tuple[str, bool, str]:
+    """Order those who make one claim: the least has it."""
     metadata = resource["metadata"]
-    return metadata.get("creationTimestamp", ""), metadata["uid"]
+    return metadata.get("creationTimestamp", ""), not _is_routed(resource, claim), metadata["uid"]
+
+
+def _standing(resource: Manifest | None, config: Config) -> tuple[Route | None, bool]:
+    claim = None if resource is None else find_claim(resource, config)
+    return claim, resource is not None and claim is not None and _is_routed(resource, claim)
+
+
+def _is_routed(resource: Manifest, claim: Route) -> bool:
+    """Tell whether a resource has the route that it claims, and not only one that it claimed before."""
+    status = resource.get("status", {})
+    told = {each["type"]: each["status"] for each in status.get("conditions", ())}
+    _, _, address = status.get("url", "").partition("://")
+    at_listener = "/" in (claim.host or "")  # whose host no address tells
+    return told.get("Routed") == "True" and (at_listener or address == f"{claim.host}{claim.prefix}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from running_operator import RunningOperator
 
 from modelport.api.keys import digest_of
 from modelport_operator.names import LIVE
-from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, INGRESS, SECRET, SERVICE, Manifest
+from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, INGRESS, PUBLISHED_MODEL, SECRET, SERVICE, Manifest
 from modelport_operator.store import Key
 
 CRD = Path(__file__).parents[2] / "crds" / "publishedmodels.yaml"
@@ -342,10 +343,17 @@ def test_a_child_that_is_deleted_or_changed_is_put_right(operator: RunningOperat
     eventually(lambda: "ConfigMap cups-live" in models.children())
 
 
+def after_its_second(obj: Manifest) -> None:
+    """Wait until what is made now is younger than an object: the API server writes ages in whole seconds."""
+    age = datetime.fromisoformat(obj["metadata"]["creationTimestamp"]) + timedelta(seconds=1)
+    eventually(lambda: datetime.now(UTC) > age)
+
+
 def test_the_eldest_holds_a_host_until_it_goes(operator: RunningOperator, models: Models) -> None:
     route: Spec = {"access": {"ingress": {"host": "one.example.com"}}}
     models.publish("elder", route)
     models.wait("elder", Routed="True Routed")
+    after_its_second(models.there(PUBLISHED_MODEL, "elder"))
     models.publish("younger", route)
     models.wait("younger", Routed="False HostConflict", Ready="True Serving")
     assert models.read(INGRESS, "younger") is None
@@ -357,6 +365,19 @@ def test_the_eldest_holds_a_host_until_it_goes(operator: RunningOperator, models
     models.delete("elder")
     models.wait("younger", Routed="True Routed")
     assert models.there(INGRESS, "younger")["spec"]["rules"][0]["host"] == "one.example.com"
+
+
+def test_many_that_claim_one_host_in_one_second_leave_it_to_one(operator: RunningOperator, models: Models) -> None:
+    names = [f"claimer-{number}" for number in range(6)]
+    for name in names:
+        models.publish(name, {"access": {"ingress": {"host": "one.example.com"}}})
+
+    def settled() -> list[str]:
+        told = {name: models.conditions(name).get("Routed") for name in names}
+        return sorted(filter(None, told.values()))
+
+    eventually(settled, lambda now: now == ["False HostConflict"] * 5 + ["True Routed"])
+    eventually(lambda: [name for name in names if models.read(INGRESS, name)], lambda there: len(there) == 1)
 
 
 def key(models: Models, name: str) -> str:

@@ -87,6 +87,15 @@ def writes(cluster: Cluster, namespace: str) -> Any:
     return lambda: cluster.writes("operator", namespace)
 
 
+def publish_loaded(models: Models) -> None:
+    """Create the resources, and wait until nobody has anything more to tell of them: the autoscaler comes last."""
+    for name, spec in LOADED.items():
+        models.publish(name, spec)
+    for name in LOADED:
+        models.settled(name)
+    models.wait("scaled", Scaling="False FailedGetContainerResourceMetric")
+
+
 def quiet_since(writes: Any, seconds: float = 1.0) -> int:
     """Wait until nothing has been written for a while; return how much was written till then."""
     count = -1
@@ -96,10 +105,7 @@ def quiet_since(writes: Any, seconds: float = 1.0) -> int:
 
 
 def test_what_is_as_it_should_be_is_not_written(operator: RunningOperator, models: Models, writes: Any) -> None:
-    for name, spec in LOADED.items():
-        models.publish(name, spec)
-    for name in LOADED:
-        models.settled(name)
+    publish_loaded(models)
     count = quiet_since(writes)
     for name in LOADED:
         operator.reconcile(Key(models.namespace, name))
@@ -111,10 +117,7 @@ def test_what_is_as_it_should_be_is_not_written(operator: RunningOperator, model
 
 
 def test_an_hour_that_passes_writes_nothing(operator: RunningOperator, models: Models, writes: Any) -> None:
-    for name in LOADED:
-        models.publish(name, LOADED[name])
-    for name in LOADED:
-        models.settled(name)
+    publish_loaded(models)
     count = quiet_since(writes)
     for _ in range(12):
         for name in LOADED:
@@ -126,10 +129,7 @@ def test_an_hour_that_passes_writes_nothing(operator: RunningOperator, models: M
 
 def test_an_operator_that_starts_anew_writes_nothing(cluster: Cluster, models: Models, crd: str, writes: Any) -> None:
     with run_operator(cluster, operator_config(models.namespace)):
-        for name, spec in LOADED.items():
-            models.publish(name, spec)
-        for name in LOADED:
-            models.settled(name)
+        publish_loaded(models)
         count = quiet_since(writes)
     with run_operator(cluster, operator_config(models.namespace)):
         quiet_since(writes)

@@ -136,15 +136,21 @@ def is_scaling(facts: Facts) -> Finding | None:
         return Finding("False", "KindMissing", "engine KEDA needs KEDA, which is not installed")
     # KEDA makes an autoscaler of its own, which bears our labels too, and tells there what it cannot read.
     engines = [each for (kind, _), each in facts.children.items() if kind in (AUTOSCALER, SCALED_OBJECT)]
-    for engine in engines:
-        for condition in engine.get("status", {}).get("conditions", ()):
-            bad = condition["type"] in ("ScalingActive", "AbleToScale", "Ready") and condition["status"] == "False"
-            if bad and condition.get("reason") != "ScalingDisabled":
-                needed = f"metric {autoscaling.metric} needs {_supplier(facts, autoscaling.metric)}"
-                return Finding("False", condition.get("reason", "Failed"), f"{needed}: {condition.get('message', '')}")
-    if engines:
-        return Finding("True", "Active", f"the number of instances follows {autoscaling.metric}")
-    return Finding("False", "NotApplied", "the autoscaler could not be written")
+    if not engines:
+        return Finding("False", "NotApplied", "the autoscaler could not be written")
+    told = [
+        each
+        for engine in engines
+        for each in engine.get("status", {}).get("conditions", ())
+        if each["type"] in ("ScalingActive", "AbleToScale", "Ready") and each["status"] != "Unknown"
+    ]
+    for condition in told:
+        if condition["status"] == "False" and condition.get("reason") != "ScalingDisabled":
+            needed = f"metric {autoscaling.metric} needs {_supplier(facts, autoscaling.metric)}"
+            return Finding("False", condition.get("reason", "Failed"), f"{needed}: {condition.get('message', '')}")
+    if all(each["type"] == "AbleToScale" for each in told):
+        return Finding("Unknown", "NotTold", "the autoscaler has not looked at its metric yet")
+    return Finding("True", "Active", f"the number of instances follows {autoscaling.metric}")
 
 
 def is_sink_ready(facts: Facts) -> Finding | None:

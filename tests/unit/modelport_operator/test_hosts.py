@@ -10,7 +10,7 @@ import pytest
 from modelport.api import PublishedModel
 from modelport_operator.addresses import find_route
 from modelport_operator.config import Config
-from modelport_operator.hosts import find_claim, is_host_taken
+from modelport_operator.hosts import find_claim, find_rivals, is_host_taken
 from modelport_operator.store import key_of
 
 CONFIG = Config(runtime_image="r", triton_image="t", shared_host="shared.example.com")
@@ -67,6 +67,64 @@ def test_of_two_made_in_one_second_the_same_one_gives_way_whoever_looks() -> Non
     one, other = resource("one", 1, {"ingress": HOST}), resource("other", 1, {"ingress": HOST})
     known = [(key_of(each), each) for each in (one, other)]
     assert is_host_taken(one, known, CONFIG) != is_host_taken(other, known, CONFIG)
+
+
+def routed(resource: dict[str, Any], url: str = "https://a.example.com") -> dict[str, Any]:
+    return {**resource, "status": {"url": url, "conditions": [{"type": "Routed", "status": "True"}]}}
+
+
+@pytest.mark.parametrize("holder", ["one", "other"])
+@pytest.mark.parametrize(
+    ("access", "url"),
+    [
+        ({"ingress": HOST}, "https://a.example.com"),
+        ({"ingress": {"path": "/cups"}}, "http://shared.example.com/cups"),
+        ({"gateway": {"name": "g", "path": "/cups"}}, "http://cups.vision.svc"),
+    ],
+    ids=["a host", "a path of the shared host", "a path of a Gateway's listener"],
+)
+def test_of_two_made_in_one_second_the_one_that_has_the_route_keeps_it(
+    holder: str, access: dict[str, Any], url: str
+) -> None:
+    both = {name: resource(name, 1, access) for name in ("one", "other")}
+    both[holder] = routed(both[holder], url)
+    known = [(key_of(each), each) for each in both.values()]
+    assert {name: is_host_taken(each, known, CONFIG) for name, each in both.items()} == {
+        name: name != holder for name in both
+    }
+
+
+def test_of_two_made_in_one_second_the_one_that_had_another_route_comes_after_the_one_that_has_it() -> None:
+    one, other = resource("one", 1, {"ingress": HOST}), resource("other", 1, {"ingress": HOST})
+    one, other = routed(one, "https://former.example.com"), routed(other)
+    known = [(key_of(each), each) for each in (one, other)]
+    assert is_host_taken(one, known, CONFIG)
+    assert not is_host_taken(other, known, CONFIG)
+
+
+def test_the_older_one_wins_against_one_that_is_routed() -> None:
+    elder, younger = resource("elder", 1, {"ingress": HOST}), routed(resource("younger", 2, {"ingress": HOST}))
+    known = [(key_of(each), each) for each in (elder, younger)]
+    assert not is_host_taken(elder, known, CONFIG)
+    assert is_host_taken(younger, known, CONFIG)
+
+
+def test_rivals_look_again_when_one_comes_changes_its_claim_is_routed_or_goes() -> None:
+    one, other = resource("one", 1, {"ingress": HOST}), resource("other", 1, {"ingress": HOST})
+    elsewhere = resource("one", 1, {"ingress": {"host": "b.example.com"}})
+    known = [(key_of(other), other)]
+
+    def rivals(before: dict[str, Any] | None, after: dict[str, Any] | None) -> bool:
+        return find_rivals(before, after, known, CONFIG) == [key_of(other)]
+
+    assert rivals(None, one)
+    assert rivals(elsewhere, one)
+    assert rivals(one, elsewhere)
+    assert rivals(one, routed(one))
+    assert rivals(one, None)
+    assert not rivals(one, one)
+    assert not rivals(routed(one), routed(one))
+    assert not rivals(elsewhere, None)
 
 
 def test_without_a_shared_host_an_ingress_that_names_none_claims_nothing() -> None:

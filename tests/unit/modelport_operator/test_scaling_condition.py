@@ -26,7 +26,14 @@ CASES: dict[str, tuple[str, str, bool, dict[tuple[Kind, str], Any], Finding]] = 
         "Auto",
         False,
         {HPA: {}},
-        Finding("True", "Active", "the number of instances follows Concurrency"),
+        Finding("Unknown", "NotTold", "the autoscaler has not looked at its metric yet"),
+    ),
+    "an autoscaler that knows what to scale and not yet by what": (
+        "Concurrency",
+        "Auto",
+        False,
+        {HPA: told("AbleToScale", "True", "SucceededGetScale")},
+        Finding("Unknown", "NotTold", "the autoscaler has not looked at its metric yet"),
     ),
     "an autoscaler at work": (
         "Latency",
