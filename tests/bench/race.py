@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from generators import Generator
-from pictures import FORMATS, MODEL, MODEL_SIZE, check_answers, draw, requests, write_model
+from pictures import FACTOR, FORMATS, MODEL, MODEL_SIZE, check_answers, draw, requests, write_model
 from plan import WARM_UP_SECONDS, Plan, tell
 from server import Server, serve
 
@@ -25,6 +25,8 @@ from modelport.loadtest.client import Request
 
 BARE = Path(__file__).with_name("bare.py")
 BARE_LOOP = "bare loop"
+REDUCED_LOOP = "reduced loop"
+"""The bare loop, decoding the JPEG as small as the gateway does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Lap:
 
 
 Round = Mapping[str, Lap]
-"""One lap of the bare loop and one of every format, by name."""
+"""One lap of each loop and one of every format, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,10 @@ class Race:
         """Failed requests of the gateway."""
         return sum(lap.failed for rounds in self.rounds.values() for each in rounds for lap in each.values())
 
-    def ratios(self, connections: int, name: str) -> list[float]:
-        """Return each round's pictures/s of a format as a part of the bare loop's."""
+    def ratios(self, connections: int, name: str, loop: str = BARE_LOOP) -> list[float]:
+        """Return each round's pictures/s of a format as a part of a loop's."""
         rounds = self.rounds[connections]
-        return [each[name].pictures_per_second / each[BARE_LOOP].pictures_per_second for each in rounds]
+        return [each[name].pictures_per_second / each[loop].pictures_per_second for each in rounds]
 
     def ratio(self, connections: int) -> float:
         """Return the slowest format's median over the rounds."""
@@ -85,7 +87,10 @@ def race(generator: Generator, plan: Plan) -> Race:
         file.write_text(text, encoding="ascii")
         with serve(write_model(Path(name)), MODEL) as server:
             asked = requests(server, text)
-            subjects: dict[str, Subject] = {BARE_LOOP: partial(run_bare, file)}
+            subjects: dict[str, Subject] = {
+                BARE_LOOP: partial(run_bare, file, 1),
+                REDUCED_LOOP: partial(run_bare, file, FACTOR),
+            }
             subjects |= {each: partial(run_gateway, server, generator, asked[each]) for each in FORMATS}
             check_answers(asked, text)
             memory = {"idle, before the first request": server.memory()}
@@ -120,9 +125,9 @@ def run_gateway(server: Server, generator: Generator, request: Request, connecti
     return Lap(rate, used / max(rate * seconds, 1), measured.p50, measured.p99, measured.failed)
 
 
-def run_bare(file: Path, connections: int, seconds: float) -> Lap:
-    """Run bare loops side by side for so long: one a connection, and at most one a core."""
-    command = [sys.executable, str(BARE), str(file), *map(str, MODEL_SIZE), str(seconds)]
+def run_bare(file: Path, factor: int, connections: int, seconds: float) -> Lap:
+    """Run loops that decode `factor` times smaller side by side for so long: one a connection, at most one a core."""
+    command = [sys.executable, str(BARE), str(file), *map(str, MODEL_SIZE), str(factor), str(seconds)]
     processes = min(connections, len(os.sched_getaffinity(0)))
     loops = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)

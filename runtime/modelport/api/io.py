@@ -65,6 +65,10 @@ class ImageInput(Frozen):
     pad_color: Annotated[int, Field(ge=0, le=255)] = 114
     """Value of the border that Letterbox adds, 0 to 255 in every channel, before the scale. 114, as YOLO models are
     trained with."""
+    reduce_jpeg: bool = True
+    """Whether a JPEG that is much larger than the model's picture is read at a half, a quarter or an eighth of its
+    size, and scaled from there: several times cheaper, and in photographs hardly to be told from reading every pixel.
+    false for models of print, line drawings and fine patterns."""
     frame: Annotated[int, Field(ge=0, le=65535)] | None = None
     """Which frame of a DICOM file with several is taken, from 0. Absent: such a file is refused."""
 

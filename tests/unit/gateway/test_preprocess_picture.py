@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import ml_dtypes
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from modelport.api.io import ImageInput
-from modelport.gateway.codecs.images import Picture
+from modelport.gateway.codecs.images import Picture, decode_image
 from modelport.gateway.errors import BadRequest, InternalError
-from modelport.gateway.preprocess import Prepared, prepare_picture
+from modelport.gateway.preprocess import Prepared, place, prepare_picture, reduction
 from modelport.gateway.tensors import ANY, TensorSpec
 
 PATH = "inputs[0].data"
@@ -84,6 +85,90 @@ def test_center_crop_is_scaling_then_cropping_where_that_needs_no_rounding(facto
     array = pixels((WIDTH + wider) * factor, HEIGHT * factor)
     covering = resized(array, WIDTH + wider, HEIGHT)
     assert (drawn(array, resize="CenterCrop") == covering[:, wider // 2 : wider // 2 + WIDTH]).all()
+
+
+POLICIES = ["Stretch", "Letterbox", "CenterCrop"]
+TENSOR = TensorSpec("x", "UINT8", (ANY, HEIGHT, WIDTH, 3))
+
+
+def photograph(width: int, height: int, **options: Any) -> bytes:
+    """Return a JPEG of waves and noise."""
+    rows, columns = np.mgrid[:height, :width]
+    waves = [128 + 90 * np.sin(9 * columns / width + 6 * rows / height + channel) for channel in range(3)]
+    noise = np.random.default_rng(width).normal(0, 4, (height, width, 3))
+    array = (np.stack(waves, -1) + noise).clip(0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "JPEG", quality=90, **options)
+    return file.getvalue()
+
+
+def read(file: bytes, spec: ImageInput) -> Prepared:
+    picture = decode_image(file, PATH, pixels=10**6, factor=reduction(spec, TENSOR))
+    return prepare_picture(picture, spec, TENSOR, PATH)
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.sampled_from(POLICIES))
+def test_a_jpeg_is_read_at_the_smallest_size_that_is_one_and_a_half_of_the_models(
+    width: int, height: int, policy: Any
+) -> None:
+    file, spec = photograph(width, height), ImageInput(resize=policy, layout="NHWC")
+    box, inner = (0.0, 0.0, width, height), (WIDTH, HEIGHT)
+    if policy == "Letterbox":
+        scale = min(WIDTH / width, HEIGHT / height)
+        inner = max(1, round(width * scale)), max(1, round(height * scale))
+    if policy == "CenterCrop":
+        across, down = min(width, height * WIDTH / HEIGHT), min(height, width * HEIGHT / WIDTH)
+        box = (width - across) / 2, (height - down) / 2, (width + across) / 2, (height + down) / 2
+    gap = min((box[2] - box[0]) / inner[0], (box[3] - box[1]) / inner[1])
+    factor = 8 if gap >= 12 else 4 if gap >= 6 else 2 if gap >= 3 else 1
+    assert reduction(spec, TENSOR)((width, height)) == factor
+    opened = Image.open(io.BytesIO(file))
+    opened.draft(None, (width // factor, height // factor))
+    scaled = opened.resize(inner, Image.Resampling.BILINEAR, box=tuple(corner / factor for corner in box))
+    expected = Image.new("RGB", (WIDTH, HEIGHT), (114, 114, 114))
+    expected.paste(scaled, ((WIDTH - inner[0]) // 2, (HEIGHT - inner[1]) // 2))
+    prepared = read(file, spec)
+    assert np.abs(prepared.array[0].astype(int) - np.asarray(expected)).max() <= 1  # the crop's box is a float
+    assert prepared.placement == place((width, height), (WIDTH, HEIGHT), policy)
+
+
+@given(st.integers(100, 300), st.integers(100, 300), st.sampled_from(POLICIES))
+def test_a_jpeg_read_smaller_hardly_differs(width: int, height: int, policy: Any) -> None:
+    file = photograph(width, height)
+    whole, smaller = (
+        read(file, ImageInput(resize=policy, layout="NHWC", reduceJpeg=reduce)).array.astype(int)
+        for reduce in (False, True)
+    )
+    difference = np.abs(whole - smaller)
+    assert difference.mean() < 2
+    assert difference.max() < 12
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_places_are_those_of_the_upright_original_whatever_size_was_read(policy: Any, orientation: int) -> None:
+    array = np.zeros((133, 201, 3), np.uint8)
+    array[49:83, 71:121] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, "JPEG", quality=95, exif=exif)
+    upright = np.asarray(decode_image(file.getvalue(), PATH, pixels=10**6).image)[..., 0]
+    height, width = upright.shape
+    middle = np.argwhere(upright > 128).mean(axis=0)[::-1] + 0.5
+    spec = ImageInput(resize=policy, layout="NHWC", padColor=0)
+    assert reduction(spec, TENSOR)((width, height)) > 1
+    prepared = read(file.getvalue(), spec)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    light = prepared.array[0, ..., 0].astype(float)
+    found = np.array([(columns * light).sum(), (rows * light).sum()]) / light.sum()
+    assert prepared.placement.to_original(found) * (width, height) == pytest.approx(middle, abs=1)
+
+
+def test_no_jpeg_is_read_smaller_for_a_model_of_any_size_or_where_the_spec_forbids_it() -> None:
+    anysize = TensorSpec("x", "UINT8", (ANY, ANY, ANY, 3))
+    assert reduction(ImageInput(resize="Stretch", layout="NHWC"), anysize)((4000, 3000)) == 1
+    assert reduction(ImageInput(resize="Stretch", layout="NHWC", reduceJpeg=False), TENSOR)((4000, 3000)) == 1
 
 
 @pytest.mark.parametrize("policy", ["Exact", "Stretch", "Letterbox", "CenterCrop"])

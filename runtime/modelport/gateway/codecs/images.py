@@ -31,6 +31,14 @@ from modelport.gateway.errors import BadRequest
 SCANS: Final = 100
 """Most passes over a progressive JPEG. Encoders make about ten; each more costs a pass over all its pixels."""
 
+FACTORS: Final = (8, 4, 2, 1)
+"""How many times smaller a JPEG can be decoded, by its transform of 8 x 8 pixels."""
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+Corners = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
+
 warnings.filterwarnings("ignore", module=r"PIL\.")  # remarks on callers' files; Python keeps each wording for ever
 
 
@@ -39,30 +47,48 @@ class Picture:
     """An upright picture of eight bits for each of red, green and blue."""
 
     image: Image.Image
-    """Of Pillow's mode RGB."""
+    """Of Pillow's mode RGB; smaller than the picture by `factor`."""
+    size: Size
+    """Width and height of the picture as it was sent, upright, in pixels."""
+    factor: int = 1
+    """How many of the picture's pixels, in each direction, are one of the image's."""
+    origin: tuple[float, float] = (0.0, 0.0)
+    """Where in the image the picture begins: a side that `factor` does not divide leaves part of a pixel over."""
 
     @classmethod
     def from_array(cls, array: NDArray[np.uint8]) -> Picture:
         """Take pixels: uint8, height x width x 3 in the order RGB, or height x width of grey."""
-        return cls(Image.fromarray(np.ascontiguousarray(array)).convert("RGB"))
+        return cls.whole(Image.fromarray(np.ascontiguousarray(array)).convert("RGB"))
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        return self.image.size
+    @classmethod
+    def whole(cls, image: Image.Image) -> Picture:
+        """Take an image of mode RGB that holds every pixel."""
+        return cls(image, image.size)
 
     @property
     def array(self) -> NDArray[np.uint8]:
-        """A copy of the pixels: uint8, height x width x 3 in the order RGB."""
+        """A copy of the image's pixels: uint8, height x width x 3 in the order RGB."""
         return np.array(self.image)
 
-    def stretched(self, size: tuple[int, int]) -> Picture:
+    def stretched(self, size: Size) -> Picture:
         """Return the picture at another width and height; bilinear with antialias, as everywhere."""
-        return Picture(self.image.resize(size, Image.Resampling.BILINEAR))
+        box = self.to_image((0, 0, *self.size))
+        return Picture.whole(self.image.resize(size, Image.Resampling.BILINEAR, box=box))
+
+    def to_image(self, corners: Corners) -> Corners:
+        """Turn left, top, right and bottom from pixels of the picture into those of the image."""
+        (x, y), (left, top, right, bottom) = self.origin, (corner / self.factor for corner in corners)
+        return x + left, y + top, x + right, y + bottom
 
 
 def decode_image(
-    data: bytes, path: str, *, declared: str | None = None, pixels: int, frame: int | None = None
+    data: bytes,
+    path: str,
+    *,
+    declared: str | None = None,
+    pixels: int,
+    frame: int | None = None,
+    factor: Callable[[Size], int] | None = None,
 ) -> Picture:
     """Read a picture file.
 
@@ -75,6 +101,8 @@ def decode_image(
         declared: the type that the caller names, in any case: png, jpg, jpeg, gif, bmp, tif, tiff or dcm.
         pixels: the most pixels that a picture may have.
         frame: which frame of a DICOM file of several is taken, from 0; None to refuse such files.
+        factor: how many times smaller, of `FACTORS`, a JPEG may be decoded, by the size of the upright picture; None
+            for every pixel.
 
     Raises:
         BadRequest: the file is of another type, damaged, cut short or too large.
@@ -87,11 +115,11 @@ def decode_image(
     if kind == "DICOM":
         from modelport.gateway.codecs import dicom  # its libraries are large, and few models need them
 
-        return Picture(dicom.decode(data, path, pixels=pixels, frame=frame))
+        return Picture.whole(dicom.decode(data, path, pixels=pixels, frame=frame))
     if kind not in _PLUGINS:
         raise BadRequest(f"{path}: expected a picture in PNG, JPEG, GIF, BMP, TIFF or DICOM, got {kind}")
     try:
-        return Picture(_read(_PLUGINS[kind], data, path, pixels))
+        return _read(_PLUGINS[kind], data, path, pixels, factor)
     except BadRequest:
         raise
     except Exception as error:  # Pillow raises errors of every class; with bytes from a caller all mean the same
@@ -101,13 +129,17 @@ def decode_image(
 _Plugin = Callable[[io.BytesIO], ImageFile]
 
 
-def _read(plugin: _Plugin, data: bytes, path: str, pixels: int) -> Image.Image:
+def _read(plugin: _Plugin, data: bytes, path: str, pixels: int, factor: Callable[[Size], int] | None) -> Picture:
     image = plugin(io.BytesIO(data))
     _check_size(image, path, pixels)
+    size, smaller = image.size, 1
     if isinstance(image, JpegImageFile):
         if _count_scans(data) > SCANS:
             raise BadRequest(f"{path}: a JPEG file of more than {SCANS} scans")
         image.decodermaxblock = len(data)  # in one piece: each one waits for the interpreter lock anew
+        smaller = factor(_upright(size, _orientation(image))) if factor is not None else 1
+        if smaller > 1:
+            image.draft(None, (size[0] // smaller, size[1] // smaller))
     deep = read_deep(image, lambda: plugin(io.BytesIO(data)))
     image.load()
     plain = deep or image
@@ -116,9 +148,22 @@ def _read(plugin: _Plugin, data: bytes, path: str, pixels: int) -> Image.Image:
             f"{path}: expected pixels of up to 16 bits in grey, RGB, CMYK or a palette, "
             f"got {_OTHER_MODES.get(plain.mode, plain.mode)}"
         )
-    turn = _TURNS.get(_orientation(image))
-    upright = plain.transpose(turn) if turn is not None else plain
-    return upright if upright.mode == "RGB" else upright.convert("RGB")
+    orientation = _orientation(image)
+    turn = _TURNS.get(orientation)
+    turned = plain.transpose(turn) if turn is not None else plain
+    whole = Picture.whole(turned if turned.mode == "RGB" else turned.convert("RGB"))
+    return whole if smaller == 1 else _reduced(whole.image, _upright(size, orientation), smaller, orientation)
+
+
+def _reduced(image: Image.Image, size: Size, factor: int, orientation: Any) -> Picture:
+    """Say where in an upright image, made smaller as it was decoded, the picture of `size` lies."""
+    left = image.width - size[0] / factor if orientation in _RIGHT_TO_LEFT else 0.0
+    top = image.height - size[1] / factor if orientation in _BOTTOM_TO_TOP else 0.0
+    return Picture(image, size, factor, (left, top))
+
+
+def _upright(size: Size, orientation: Any) -> Size:
+    return size[::-1] if orientation in _ON_THE_SIDE else size
 
 
 def _check_size(image: ImageFile, path: str, pixels: int) -> None:
@@ -177,3 +222,8 @@ _TURNS: Final[Mapping[Any, Image.Transpose]] = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a picture upright, by its EXIF orientation."""
+_ON_THE_SIDE: Final = (5, 6, 7, 8)
+_RIGHT_TO_LEFT: Final = (2, 3, 6, 7)
+"""Orientations whose turn puts what the file has last, at its right or lower side, to the left."""
+_BOTTOM_TO_TOP: Final = (3, 4, 7, 8)
+"""The same for the upper side."""

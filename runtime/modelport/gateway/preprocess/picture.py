@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -13,10 +13,13 @@ from PIL import Image
 
 from modelport.api.io import ImageInput
 from modelport.api.limits import Limits
-from modelport.gateway.codecs.images import Picture
+from modelport.gateway.codecs.images import FACTORS, Picture, Size
 from modelport.gateway.errors import BadRequest, InternalError
-from modelport.gateway.preprocess.placement import Placement, Size, place
+from modelport.gateway.preprocess.placement import Placement, place
 from modelport.gateway.tensors import ANY, DTYPES, Array, TensorSpec
+
+LEAST_GAP: Final = 1.5
+"""A JPEG is decoded smaller as long as it stays this many times larger than the model's picture in both directions."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +59,34 @@ def prepare_picture(
     if size[0] * size[1] * _channels(spec) > elements:
         raise BadRequest(f"{path}: a picture of {_words(size)} pixels makes a tensor of more than {elements} elements")
     placement = place(picture.size, size, spec.resize)
-    pixels = _render(picture.image, placement, size, spec)
+    pixels = _render(picture, placement, size, spec)
     return Prepared(_arrange(pixels, table, spec, axes), placement)
 
 
 def model_size(spec: ImageInput, tensor: TensorSpec) -> Size | None:
     """Return the width and height that the model takes, None where it takes any; raise InternalError likewise."""
     return _model_size(spec, tensor, _axes(spec, tensor))
+
+
+def reduction(spec: ImageInput, tensor: TensorSpec) -> Callable[[Size], int]:
+    """Return how many times smaller a JPEG may be decoded for the model, by the size of the upright picture.
+
+    The scaling that follows has to make the rest at least `LEAST_GAP` times smaller in both directions.
+
+    Raises:
+        InternalError: spec and model contradict each other.
+    """
+    wanted = model_size(spec, tensor)
+
+    def factor(size: Size) -> int:
+        if wanted is None or not spec.reduce_jpeg:
+            return 1
+        placement = place(size, wanted, spec.resize)
+        source, target = placement.source, placement.target
+        gap = min(source.width / target.width, source.height / target.height)
+        return next((factor for factor in FACTORS if gap >= LEAST_GAP * factor), 1)
+
+    return factor
 
 
 def _axes(spec: ImageInput, tensor: TensorSpec) -> str:
@@ -95,17 +119,16 @@ def _model_size(spec: ImageInput, tensor: TensorSpec, axes: str) -> Size | None:
     return spec.width, spec.height
 
 
-def _render(image: Image.Image, placement: Placement, size: Size, spec: ImageInput) -> NDArray[np.uint8]:
+def _render(picture: Picture, placement: Placement, size: Size, spec: ImageInput) -> NDArray[np.uint8]:
     """Draw the model's picture: uint8, height x width x channels in the spec's order.
 
     Grey is made before scaling. Bilinear scaling widens its filter where it makes smaller, so nothing is skipped.
     """
+    image, target = picture.image, placement.target
     if image.mode != _MODES[spec.color]:
         image = image.convert(_MODES[spec.color])
-    target = placement.target
-    scaled = image.resize(
-        (int(target.width), int(target.height)), Image.Resampling.BILINEAR, box=placement.source.corners
-    )
+    box = picture.to_image(placement.source.corners)
+    scaled = image.resize((int(target.width), int(target.height)), Image.Resampling.BILINEAR, box=box)
     if scaled.size != size:
         canvas = Image.new(scaled.mode, size, (spec.pad_color,) * _channels(spec))
         canvas.paste(scaled, (int(target.left), int(target.top)))

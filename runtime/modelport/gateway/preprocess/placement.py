@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelport.api.io import ResizePolicy
+from modelport.gateway.codecs.images import Corners, Size
 from modelport.gateway.tensors import Array
-
-Size = tuple[int, int]
-"""Width and height in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Box:
         return cls(0, 0, *size)
 
     @property
-    def corners(self) -> tuple[float, float, float, float]:
+    def corners(self) -> Corners:
         """Left, top, right and bottom."""
         return self.left, self.top, self.left + self.width, self.top + self.height
 

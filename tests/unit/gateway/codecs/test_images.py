@@ -228,6 +228,51 @@ def test_orientation_is_applied_once(orientation: int, deep: bool) -> None:
     assert (read(jpeg) == TURNS[orientation](np.asarray(Image.open(io.BytesIO(jpeg))))).all()
 
 
+@pytest.mark.parametrize("orientation", TURNS)
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_a_jpeg_is_decoded_smaller_where_that_is_asked(orientation: int, factor: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = np.add.outer(np.arange(67), np.arange(93)).astype(np.uint8)  # a ramp; no factor divides its sides
+    file = saved(Image.fromarray(stored), "JPEG", exif=exif, quality=95)
+    asked: list[tuple[int, int]] = []
+    picture = decode_image(file, PATH, pixels=PIXELS, factor=lambda size: asked.append(size) or factor)
+    upright = TURNS[orientation](in_three(stored))
+    assert asked == [picture.size] == [upright.shape[1::-1]]
+    drafted = Image.open(io.BytesIO(file))
+    drafted.draft(None, (93 // factor, 67 // factor))
+    assert (picture.array == TURNS[orientation](np.asarray(drafted.convert("RGB")))).all()
+    left, top, right, bottom = picture.to_image((0, 0, *picture.size))
+    assert (right - left, bottom - top) == (picture.size[0] / factor, picture.size[1] / factor)
+    assert left >= 0 <= top
+    assert right <= picture.image.width
+    assert bottom <= picture.image.height
+    for x, y in ((8, 8), (40, 32), (16, 48)):
+        part = picture.to_image((x, y, x + 16, y + 16))
+        mean = np.asarray(picture.image.resize((1, 1), Image.Resampling.BILINEAR, box=part)).mean()
+        assert mean == pytest.approx(upright[y : y + 16, x : x + 16].mean(), abs=1)
+
+
+def test_a_picture_decoded_smaller_is_stretched_as_a_whole() -> None:
+    file = saved(Image.fromarray(np.tile(np.arange(203, dtype=np.uint8), (101, 1))), "JPEG", quality=95)
+    whole, half = (decode_image(file, PATH, pixels=PIXELS * 4, factor=lambda _, by=by: by) for by in (1, 2))
+    difference = whole.stretched((20, 10)).array.astype(int) - half.stretched((20, 10)).array
+    assert np.abs(difference).max() <= 1
+
+
+def test_other_types_than_jpeg_are_decoded_whole() -> None:
+    picture = decode_image(saved(Image.fromarray(COLORS), "PNG"), PATH, pixels=PIXELS, factor=lambda _: 8)
+    assert (picture.factor, picture.size) == (1, (7, 5))
+    assert (picture.array == COLORS).all()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_jpeg_that_was_cut_short_is_refused_at_every_size(share: float) -> None:
+    noise = RANDOM.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    file = saved(Image.fromarray(noise), "JPEG")
+    assert "the JPEG file cannot be read" in refusal(file[: int(len(file) * share)], factor=lambda _: 4)
+
+
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0nonsense"])
 def test_damaged_exif_is_no_damage_to_the_picture(exif: bytes) -> None:
     assert read(saved(Image.fromarray(COLORS), "jpeg", exif=exif)).shape == COLORS.shape

@@ -5,7 +5,7 @@ The document: `score_image_list_with_http`, whose body is a list of `{"image_in_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,13 @@ import numpy as np
 from modelport.api.io import ImageInput
 from modelport.gateway.codecs import base64
 from modelport.gateway.codecs import json as codec
-from modelport.gateway.codecs.images import Picture, decode_image
+from modelport.gateway.codecs.images import Picture, Size, decode_image
 from modelport.gateway.codecs.shapes import show_shape
 from modelport.gateway.codecs.words import describe, item, member, one_of
 from modelport.gateway.errors import BadRequest
 from modelport.gateway.formats.base import Model
 from modelport.gateway.formats.pictures import picture_input
-from modelport.gateway.preprocess import prepare_picture
+from modelport.gateway.preprocess import prepare_picture, reduction
 from modelport.gateway.tasks.classification import scores_output
 from modelport.gateway.tensors import DTYPES, Array, InferRequest, TensorSpec
 
@@ -64,11 +64,11 @@ def decode_pictures(body: bytes, model: Model) -> InferRequest:
     if not model.meta.max_batch_size and len(entries) != 1:
         raise BadRequest(f"body: the model takes one picture at a time, got {len(entries)}")
     tensor, image = picture_input(model)
-    output = scores_output(model.meta)
+    output, factor = scores_output(model.meta), reduction(image, tensor)
     rows, softmax = [], []
     for path, entry in entries.items():
         place = member(path, PICTURE)
-        picture, parameters = _read_entry(entry, path, image, limits.pixels)
+        picture, parameters = _read_entry(entry, path, image, limits.pixels, factor)
         rows.append(prepare_picture(picture, image, tensor, place, elements=limits.tensor_elements).array)
         softmax.append(parameters.softmax)
         _check_rows(rows, place, len(entries), limits.tensor_elements)
@@ -87,15 +87,19 @@ def _entries(asked: Any) -> Mapping[str, Any]:
             raise BadRequest(f"body: expected a list of objects, got {describe(asked)}")
 
 
-def _read_entry(entry: Any, path: str, image: ImageInput, pixels: int) -> tuple[Picture, Parameters]:
+def _read_entry(
+    entry: Any, path: str, image: ImageInput, pixels: int, factor: Callable[[Size], int]
+) -> tuple[Picture, Parameters]:
     if not isinstance(entry, dict):
         raise BadRequest(f"{path}: expected an object, got {describe(entry)}")
     text, place = entry.get(PICTURE), member(path, PICTURE)
     if not isinstance(text, str):
         raise BadRequest(f"{place}: expected a picture in base64, got {describe(text)}")
     parameters = _read_parameters(entry.get(PARAMETERS), member(path, PARAMETERS), pixels)
-    picture = decode_image(base64.decode(text, place), place, pixels=pixels, frame=image.frame)
-    return picture.stretched(parameters.resize) if parameters.resize else picture, parameters
+    data, frame = base64.decode(text, place), image.frame
+    if parameters.resize is None:
+        return decode_image(data, place, pixels=pixels, frame=frame, factor=factor), parameters
+    return decode_image(data, place, pixels=pixels, frame=frame).stretched(parameters.resize), parameters
 
 
 def _read_parameters(value: Any, path: str, pixels: int) -> Parameters:

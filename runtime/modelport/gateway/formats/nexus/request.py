@@ -22,7 +22,7 @@ from modelport.gateway.errors import BadRequest
 from modelport.gateway.formats.base import Call, Model
 from modelport.gateway.formats.nexus.routines import Routine, parse_routines
 from modelport.gateway.formats.pictures import picture_input
-from modelport.gateway.preprocess import Placement, prepare_picture
+from modelport.gateway.preprocess import Placement, prepare_picture, reduction
 from modelport.gateway.tasks.classification import scores_output
 from modelport.gateway.tasks.detection import wanted_outputs
 from modelport.gateway.tensors import Array, InferRequest
@@ -62,7 +62,8 @@ def decode_predict(call: Call, model: Model) -> InferRequest:
     if isinstance(sent, Picture):
         picture = sent
     else:
-        picture = decode_image(sent, DATA, pixels=model.spec.limits.pixels, frame=image.frame)
+        factor = reduction(image, tensor)
+        picture = decode_image(sent, DATA, pixels=model.spec.limits.pixels, frame=image.frame, factor=factor)
     prepared = prepare_picture(picture, image, tensor, DATA, elements=model.spec.limits.tensor_elements)
     detection = model.spec.io.detection
     return InferRequest(

@@ -21,7 +21,7 @@ from modelport.gateway.codecs.words import describe, member, one_of, quote
 from modelport.gateway.errors import BadRequest
 from modelport.gateway.formats.base import Model
 from modelport.gateway.formats.entries import Entry, check_names, read_entries
-from modelport.gateway.preprocess import prepare_picture, prepare_sound
+from modelport.gateway.preprocess import prepare_picture, prepare_sound, reduction
 from modelport.gateway.tensors import Array, InferRequest, ModelMeta, TensorSpec
 
 EXECUTOR = "Executor"
@@ -84,7 +84,8 @@ def _read_picture(entry: Entry, declared: Input, model: Model) -> Array:
     path, image = member(entry.path, "data"), declared.image or ImageInput()
     tensor, limits = model.meta.inputs[entry.name], model.spec.limits
     data = _bytes(entry, path, model)
-    picture = decode_image(data, path, declared=entry.type, pixels=limits.pixels, frame=image.frame)
+    factor = reduction(image, tensor)
+    picture = decode_image(data, path, declared=entry.type, pixels=limits.pixels, frame=image.frame, factor=factor)
     return prepare_picture(picture, image, tensor, path, elements=limits.tensor_elements).array
 
 
