@@ -140,8 +140,8 @@ def test_a_jpeg_read_smaller_hardly_differs(width: int, height: int, policy: Any
         for reduce in (False, True)
     )
     difference = np.abs(whole - smaller)
-    assert difference.mean() < 2
-    assert difference.max() < 12
+    assert difference.mean() < 3
+    assert difference.max() < 20
 
 
 @pytest.mark.parametrize("policy", POLICIES)
