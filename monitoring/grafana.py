@@ -30,7 +30,7 @@ _SOURCE: Final[Json] = {
     "multi": False,
     "includeAll": False,
     "options": [],
-    "current": {},
+    "current": {"text": "", "value": ""},  # Grafana takes its first Prometheus
 }
 """The reader's choice of a Prometheus; all else is asked of it."""
 
@@ -133,6 +133,8 @@ class Panel:
             defaults["custom"] = {"fillOpacity": fill, "showPoints": "never", "stacking": {"mode": mode, "group": "A"}}
         if self.kind is Kind.TIMELINE:
             defaults["custom"] = {"fillOpacity": 80, "lineWidth": 0}
+        if self.kind is Kind.TABLE:
+            defaults["custom"] = {"align": "auto", "inspect": False}
         return defaults
 
     def _build_overrides(self) -> list[Json]:
@@ -189,7 +191,7 @@ class Variable:
             "includeAll": self.several,
             "hide": 0,
             "options": [],
-            **(everything if self.several else {"current": {}}),
+            **(everything if self.several else {"current": {"text": "", "value": ""}}),
         }
 
 
@@ -254,19 +256,40 @@ def _build_target(query: Query, letter: str, kind: Kind, instant: bool) -> Json:
 
 
 _LAST: Final[Json] = {"calcs": ["lastNotNull"], "fields": "", "values": False}
+_LEGEND: Final[Json] = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 _OPTIONS: Final[Mapping[Kind, Json]] = {
-    Kind.STAT: {"reduceOptions": _LAST, "colorMode": "value", "graphMode": "none", "textMode": "auto"},
-    Kind.TIME_SERIES: {
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
-        "tooltip": {"mode": "multi", "sort": "desc"},
+    Kind.STAT: {
+        "reduceOptions": _LAST,
+        "colorMode": "value",
+        "graphMode": "none",
+        "textMode": "auto",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
     },
-    Kind.BAR_GAUGE: {"reduceOptions": _LAST, "orientation": "horizontal", "displayMode": "basic"},
-    Kind.TABLE: {"showHeader": True, "cellHeight": "sm"},
+    Kind.TIME_SERIES: {"legend": _LEGEND, "tooltip": {"mode": "multi", "sort": "desc"}},
+    Kind.BAR_GAUGE: {
+        "reduceOptions": _LAST,
+        "orientation": "horizontal",
+        "displayMode": "basic",
+        "valueMode": "color",
+        "namePlacement": "auto",
+        "showUnfilled": True,
+        "sizing": "auto",
+        "minVizWidth": 8,
+        "minVizHeight": 16,
+        "maxVizHeight": 300,
+        "legend": _LEGEND | {"showLegend": False},
+    },
+    Kind.TABLE: {"showHeader": True, "cellHeight": "sm", "frameIndex": 0},
     Kind.TIMELINE: {
         "mergeValues": True,
         "showValue": "auto",
         "rowHeight": 0.8,
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        "legend": _LEGEND,
         "tooltip": {"mode": "single", "sort": "none"},
     },
 }
+"""What Grafana's schema asks for; where nothing speaks for another choice, its defaults."""
