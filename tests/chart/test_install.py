@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from control_plane.cluster import Cluster, KubectlFailed
+from operator_process import wait_until
 
 Helm = Callable[..., str]
 Kubectl = Callable[..., str]
@@ -92,6 +93,34 @@ def test_whoever_chooses_so_takes_definition_and_models_away(install: Helm, rele
     on("apply", "-n", "vision", "-f", EXAMPLE)
     release("uninstall", "--wait", "--timeout=60s")
     assert not exists(on, DEFINITION)
+
+
+MAY = {"view": {"get", "list", "watch"}, "edit": {"get", "list", "watch", "create", "patch", "delete"}}
+MAY["admin"] = MAY["edit"]
+
+
+def test_users_may_do_with_models_what_their_role_says(install: Helm, on: Kubectl, cluster: Cluster) -> None:
+    install(CHART)
+    for role, verbs in MAY.items():
+        on("create", "rolebinding", f"may-{role}", f"--clusterrole={role}", f"--user={role}er", "-n", "vision")
+        wait_until(lambda role=role: may(cluster, role, "list"))  # the controller manager joins the roles
+        assert {verb for verb in MAY["edit"] if may(cluster, role, verb)} == verbs
+        assert may(cluster, role, "patch", "publishedmodels/scale") == ("patch" in verbs)
+        assert not may(cluster, role, "patch", "publishedmodels/status")
+        assert not may(cluster, role, "list", namespace="sound")
+        on("delete", "rolebinding", f"may-{role}", "-n", "vision")
+
+
+def may(cluster: Cluster, role: str, verb: str, what: str = "publishedmodels", namespace: str = "vision") -> bool:
+    resource, _, subresource = what.partition("/")
+    attributes = {"group": "modelport.io", "resource": resource, "subresource": subresource, "verb": verb}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": f"{role}er", "resourceAttributes": attributes | {"namespace": namespace}},
+    }
+    said = cluster.kubectl("create", "-f", "-", "-o", "jsonpath={.status.allowed}", stdin=json.dumps(review))
+    return said == "true"
 
 
 def test_a_definition_from_elsewhere_is_refused_and_can_be_used(install: Helm, on: Kubectl) -> None:

@@ -22,6 +22,8 @@ Object = dict[str, Any]
 
 REPOSITORY = Path(__file__).parents[2]
 CHART = REPOSITORY / "charts" / "modelport"
+PREVIOUS = Path(__file__).parent / "previous" / "modelport-0.1.0.tgz"
+"""The chart before this one, as it was, without its `ci/`: `git archive --prefix=modelport/ COMMIT:charts/modelport`."""
 EXAMPLE = REPOSITORY / "examples" / "1-half-plus-two.yaml"
 
 
@@ -87,7 +89,7 @@ def test_it_works_with_the_flags_and_the_rights_that_it_has(
 def test_an_upgrade_leaves_running_models_alone_until_they_are_told_to_move(
     install: Helm, run: Run, vision: Kubectl
 ) -> None:
-    install(CHART, "image.tag=v1")
+    install(PREVIOUS, "image.tag=v1")
     with run():
         vision("apply", "-f", EXAMPLE)
         vision("wait", "--for=condition=Ready", "pm/half-plus-two", "--timeout=30s")
