@@ -59,6 +59,8 @@ generate: dev chart ## Write the files that are made from the code: CRD, roles, 
 	mv docs/reference/publishedmodel.md.new docs/reference/publishedmodel.md
 	$(BIN)/python -m modelport.gateway.metrics > docs/reference/metrics.md.new
 	mv docs/reference/metrics.md.new docs/reference/metrics.md
+	$(BIN)/python -m modelport.cli_reference > docs/reference/cli.md.new
+	mv docs/reference/cli.md.new docs/reference/cli.md
 	$(BIN)/python -m modelport_operator.reference > docs/reference/operator.md.new
 	mv docs/reference/operator.md.new docs/reference/operator.md
 	$(BIN)/python -m modelport_operator.rbac > operator/rbac/cluster.yaml.new
