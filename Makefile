@@ -1,7 +1,7 @@
 # Every command of the project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test test-unit test-cluster test-chart test-converters test-snippets test-monitoring lint fmt types generate chart verify bench bench-operator lock clean
+.PHONY: help install dev run test test-unit test-cluster test-chart test-converters test-snippets test-monitoring test-docs lint fmt types generate chart verify bench bench-operator lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -39,7 +39,12 @@ test-snippets: dev ## Run the snippets of ten languages by their own tools again
 	scripts/test-snippets
 
 test-monitoring: dev ## Try the dashboards and rules with a real Prometheus over a server
-	scripts/test-monitoring
+	scripts/need-prometheus
+	$(BIN)/python -m pytest -m monitoring tests/monitoring
+
+test-docs: dev ## Type the commands of the guides for one machine, as they stand there
+	scripts/need-prometheus
+	$(BIN)/python -m pytest -m docs tests/docs
 
 lint: dev ## Check style, types, imports and generated files
 	$(BIN)/ruff check .

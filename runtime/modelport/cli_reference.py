@@ -9,13 +9,12 @@ from modelport.cli import COMMANDS
 
 _HEAD = """# The command `modelport`
 
-It serves models on one machine, checks manifests, measures addresses and prints programs that ask a model. `make run` and
-`make dev` of the repository put it into `.venv/bin`. This page is printed from the code by `python -m
+It serves models on one machine, checks manifests, measures addresses and prints programs that ask a model. `make
+install` of the repository puts it into `.venv/bin`. This page is printed from the code by `python -m
 modelport.cli_reference`, and a test keeps the two equal.
 
-Every command ends with 0 when it is done, 1 when it could not be done, and 2 when the command line or a manifest is wrong.
-What goes wrong is one line on stderr that begins with `modelport:`. `--help` prints the same as this page; `modelport
---version` prints the version.
+Every command ends with 0 when it is done, 1 when it could not be done, and 2 when the command line or a manifest is
+wrong. What goes wrong is one line on stderr that begins with `modelport:`.
 """
 
 

@@ -23,7 +23,7 @@ Object = dict[str, Any]
 REPOSITORY = Path(__file__).parents[2]
 CHART = REPOSITORY / "charts" / "modelport"
 PREVIOUS = Path(__file__).parent / "previous" / "modelport-0.1.0.tgz"
-"""The chart before this one, as it was, without its `ci/`: `git archive --prefix=modelport/ COMMIT:charts/modelport`."""
+"""The chart before this one, as it was: `git archive --prefix=modelport/ COMMIT:charts/modelport`."""
 EXAMPLE = REPOSITORY / "examples" / "1-half-plus-two.yaml"
 
 

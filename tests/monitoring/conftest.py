@@ -2,7 +2,7 @@
 
     pytest -m monitoring tests/monitoring
 
-Run only when asked so, by scripts/test-monitoring, which brings Prometheus; then one that is missing is a failure.
+Run only when asked so, by `make test-monitoring`, which brings Prometheus; then one that is missing is a failure.
 `MODELPORT_PLOTS=DIR` keeps the drawings of the dashboards there.
 """
 

@@ -1,4 +1,4 @@
-"""The dashboards as Grafana's own types read them: nothing that it needs is missing, nothing of ours is unknown to it."""
+"""The dashboards as Grafana's own types read them: nothing that it needs is missing, and it knows all of ours."""
 
 from __future__ import annotations
 
