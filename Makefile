@@ -1,7 +1,7 @@
 # Every command of the project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test test-unit test-cluster test-chart test-converters test-snippets test-monitoring test-docs lint fmt types generate chart verify bench bench-operator lock clean
+.PHONY: help install dev run test test-unit test-cluster test-chart test-converters test-snippets test-monitoring test-docs kind-up kind-down lint fmt types generate chart verify bench bench-operator lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -45,6 +45,12 @@ test-monitoring: dev ## Try the dashboards and rules with a real Prometheus over
 test-docs: dev ## Type the commands of the guides for one machine, as they stand there
 	scripts/need-prometheus
 	$(BIN)/python -m pytest -m docs tests/docs
+
+kind-up: ## Start a cluster of one node in Docker, with kind
+	kind create cluster --config kind-config.yaml --wait 2m
+
+kind-down: ## Delete that cluster
+	kind delete cluster --name modelport
 
 lint: dev ## Check style, types, imports and generated files
 	$(BIN)/ruff check .

@@ -32,6 +32,7 @@ CLUSTER_PAGES: Final = (
 )
 """Guides whose commands are typed beside the tutorial's cluster; the others' need one machine."""
 NOT_RUN: Final = re.compile(r"\*Not run by the tests: (.+)\.\*")
+BORDER: Final = re.compile("[─│╭╮╰╯├┤┬┴┼]+")
 OWN_TERMINAL: Final = "In a terminal of its own:"
 PROGRAMS: Final = (
     *("kubectl", "helm", "kind", "docker", "make", "modelport", "curl", "pip", "python", "python3", "prometheus"),
@@ -143,7 +144,7 @@ class Page:
         self._shell = subprocess.Popen(
             ["bash"],
             cwd=folder,
-            env={**os.environ, **environment},
+            env={**os.environ, "COLUMNS": "120", **environment},
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=self._log,
@@ -209,11 +210,11 @@ class Page:
 def find_missing(expected: Sequence[str], printed: str) -> str:
     """Return the first line of a page that was not printed after those before it; empty if all were.
 
-    `…` stands for anything, and blanks for any number of them.
+    `…` stands for anything, and blanks for any number of them; borders of tables are not looked at.
     """
     lines = iter([" ".join(line.split()) for line in printed.splitlines()])
     for text in expected:
-        pattern = ".*".join(re.escape(part) for part in " ".join(text.split()).split("…"))
-        if pattern not in ("", ".*") and not any(re.fullmatch(pattern, line) for line in lines):
+        pattern = ".*".join(re.escape(part) for part in re.split(r"\s*…\s*", " ".join(text.split())))
+        if pattern not in ("", ".*") and not BORDER.fullmatch(text) and not any(re.fullmatch(pattern, line) for line in lines):
             return text
     return ""

@@ -118,6 +118,8 @@ def test_a_terminal_of_its_own_goes_on_and_ends_with_the_page(tmp_path: Path) ->
         (('{"key": "mp_…"}',), '{"key": "mp_1234"}\n', ""),
         (("a",), "ab\n", "a"),
         (("…",), "", ""),
+        (("a … b",), "a b\n", ""),
+        (("╭──╮", "│ a │"), "╭───╮\n│ a │\n", ""),
     ],
 )
 def test_what_is_printed_is_held_line_by_line(expected: tuple[str, ...], printed: str, missing: str) -> None:
