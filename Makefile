@@ -89,7 +89,7 @@ chart: dev ## Write the parts of the Helm chart that are made from the code
 verify: generate ## Fail if a generated file is not what the code makes
 	git diff --exit-code -- charts/modelport/dashboards charts/modelport/files crds docs/reference operator/rbac
 
-bench: dev ## Measure the gateway beside Triton's own endpoint and a bare loop of Pillow; writes docs/benchmarks.md
+bench: dev ## Measure the gateway beside Triton's own endpoint, a bare loop of Pillow and four model servers; writes docs/benchmarks.md
 	$(BIN)/python tests/bench/bench.py $(ARGS)
 
 bench-operator: dev ## Measure the operator with 1,000 resources on a real control plane; writes docs/benchmarks-operator.md

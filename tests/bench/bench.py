@@ -1,7 +1,8 @@
 """`make bench`: the gateway beside what bounds it, each part in one run, written to docs/benchmarks.md.
 
 numbers:  modelport serve (or --gateway, --triton) ──► duel.py ──┐
-pictures: modelport serve ──► race.py ───────────────────────────┴──► page.py
+pictures: modelport serve ──► race.py ───────────────────────────┤
+peers:    modelport serve, peers/*_server.py ──► peers_duel.py ──┴──► page.py
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import duel_page
+import peers_page
 import psutil
 import race_page
 from duel import duel
 from generators import Generator, find_generator
 from page import Part, build_page
+from peers_duel import GATEWAY, compare
+from peers_run import NUMBERS, PEERS, PICTURES, ROWS
 from plan import Plan, tell
 from race import race
 from server import Server, serve
@@ -65,7 +69,23 @@ def measure_pictures(generator: Generator, args: argparse.Namespace) -> Part:
     return Part(race_page.build_section(found), found.facts, problems)
 
 
-PARTS = {"numbers": measure_numbers, "pictures": measure_pictures}
+def measure_peers(generator: Generator, args: argparse.Namespace) -> Part:
+    """Measure the same jobs by other Python model servers."""
+    plans = {
+        NUMBERS: Plan(args.peer_connections, args.rounds, args.seconds),
+        ROWS: Plan(args.picture_connections, args.rounds, args.seconds),
+        PICTURES: Plan(args.picture_connections, args.rounds, args.seconds),
+    }
+    found = compare(generator, {job: plan for job, plan in plans.items() if job in args.peer_jobs})
+    failed = {comparison.job: comparison.failed[GATEWAY] for comparison in found}
+    problems = [
+        f"{number} requests to the gateway failed beside its peers: {job}" for job, number in failed.items() if number
+    ]
+    facts = {peer.package: peer.version for peer in PEERS}
+    return Part(peers_page.build_section(found), facts, problems)
+
+
+PARTS = {"numbers": measure_numbers, "pictures": measure_pictures, "peers": measure_peers}
 
 
 @contextlib.contextmanager
@@ -103,6 +123,9 @@ def _arguments() -> argparse.ArgumentParser:
     add("--seconds", type=int, default=5, help="length of a measurement of numbers (default: 5)")
     add("--picture-connections", type=int, nargs="+", default=[1, 4, 16], help="for pictures (default: 1 4 16)")
     add("--picture-seconds", type=int, default=1, help="length of a measurement of pictures (default: 1)")
+    jobs = (NUMBERS, ROWS, PICTURES)
+    add("--peer-jobs", nargs="+", choices=jobs, default=jobs, help="for peers (default: all)")
+    add("--peer-connections", type=int, nargs="+", default=[1, 16, 64, 256], help="for peers' numbers")
     add("--gateway", metavar="URL", help="for numbers, a gateway that runs already; needs --triton")
     add("--triton", metavar="URL", help="the HTTP endpoint of the Triton behind it")
     add("--key", default="", help="key of half_plus_two there")

@@ -40,10 +40,12 @@ Load generator, gateway and Triton share one machine, so that all of them compet
 ```
 make bench
 make bench ARGS="--only pictures"
+make bench ARGS="--only peers --peer-jobs numbers --peer-connections 64 --rounds 3"
 ```
 
 It loads with wrk where that is installed (Debian package `wrk`), else with the slower client of `modelport loadtest`.
-`--only` measures one part, pictures in less than two minutes, and prints it without writing this page.
+`--only` measures one part, pictures in less than two minutes, and prints it without writing this page. The other model
+servers are installed once, 1.5 GB in the cache folder, and need Python 3.11.
 `.venv/bin/python tests/bench/bench.py --help` names what can be changed: rounds, seconds, connections, and the
 addresses of a gateway and a Triton that run already. The program fails if a request failed, if the gateway at the most
 connections falls below a third of Triton's own endpoint, or if it falls below 0.8 of the bare loop there.

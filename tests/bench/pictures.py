@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,29 +39,30 @@ colours (uint8[batch, 224, 224, 3] image) => (float[batch, 3] scores)
 """
 """Names the strongest colour by each 8th row and column; as cheap as can be, since it is not what is measured."""
 
-MANIFEST = f"""
+MANIFEST = """
 apiVersion: modelport.io/v1alpha1
 kind: PublishedModel
-metadata: {{name: {MODEL}}}
+metadata: {{name: {model}}}
 spec:
   model: {{format: ONNX, source: {{uri: file:model.onnx}}, config: {{maxBatchSize: 32}}}}
   io:
     task: ImageClassification
-    labels: {json.dumps(LABELS)}
+    labels: {labels}
     inputs:
       - name: image
         kind: Image
         image: {{resize: Stretch, layout: NHWC}}
-  apis: {list(FORMATS)}
+  apis: {formats}
   access: {{keys: [{{name: bench}}]}}
 """
 
 
-def write_model(folder: Path) -> Path:
-    """Write the classifier and its manifest; return the manifest."""
+def write_model(folder: Path, formats: Sequence[str] = FORMATS) -> Path:
+    """Write the classifier and its manifest, which offers it in these formats; return the manifest."""
     (folder / "model.onnx").write_bytes(onnx.parser.parse_model(ONNX).SerializeToString())
     manifest = folder / "colours.yaml"
-    manifest.write_text(MANIFEST, encoding="utf-8")
+    text = MANIFEST.format(model=MODEL, labels=json.dumps(LABELS), formats=json.dumps(formats))
+    manifest.write_text(text, encoding="utf-8")
     return manifest
 
 

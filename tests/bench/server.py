@@ -70,12 +70,12 @@ class Server:
 def serve(manifest: Path, model: str) -> Iterator[Server]:
     """Run `modelport serve` on a manifest until the block ends."""
     with tempfile.TemporaryDirectory(prefix="modelport-bench-") as folder:
-        state, log, port, key = Path(folder, "state"), Path(folder, "log"), _free_port(), secrets.token_urlsafe()
+        state, log, port, key = Path(folder, "state"), Path(folder, "log"), free_port(), secrets.token_urlsafe()
         keys = Path(folder, "keys")
         keys.touch(mode=0o600)
         keys.write_text(f"{model}:bench:{key}\n", encoding="utf-8")
         command = [sys.executable, "-m", "modelport", "serve", str(manifest), "--state-dir", str(state)]
-        command += ["--keys", str(keys), "--port", str(port), "--metrics-port", str(_free_port())]
+        command += ["--keys", str(keys), "--port", str(port), "--metrics-port", str(free_port())]
         with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
             try:
                 gateway = f"http://127.0.0.1:{port}"
@@ -123,7 +123,7 @@ def _triton_port(supervisor: psutil.Process) -> int:
     raise SystemExit("`modelport serve` runs no Triton of its own")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
