@@ -116,7 +116,7 @@ def ask_as_helm_test_does(release: Helm, port: int) -> str:
 def key_as_the_notes_say(notes: str, vision: Kubectl) -> str:
     """Return the key that the line of the notes finds; the Service that they forward to is there."""
     (secret, path) = re.findall(r"get secret (NAME\S+) -o (jsonpath=\S+) \| base64 -d", notes.replace("'", ""))[0]
-    assert "port-forward service/NAME 8080:80" in notes
+    assert "port-forward service/NAME 8088:80" in notes
     assert "80" in vision("get", "service/half-plus-two", "-o", "jsonpath={.spec.ports[*].port}").split()
     encoded = vision("get", "secret", secret.replace("NAME", "half-plus-two"), "-o", path)
     return subprocess.run(["base64", "-d"], input=encoded, capture_output=True, text=True, check=True).stdout

@@ -138,7 +138,7 @@ class Page:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
-        self._log = (folder / "printed.log").open("w+b")
+        self._log = (folder / "printed.log").open("a+b")  # what others write goes to its end
         self._told, status = os.pipe()
         self._tell = f"echo $? >&{status}"
         self._shell = subprocess.Popen(
@@ -164,7 +164,11 @@ class Page:
                 self._run(command, seconds)
         return len(commands)
 
-    def _run(self, command: Command, seconds: float) -> None:
+    def read(self, text: str, seconds: float = 120) -> str:
+        """Run a command that stands on no page; return what it printed."""
+        return self._run(Command(0, text), seconds)
+
+    def _run(self, command: Command, seconds: float) -> str:
         before = self._log.seek(0, os.SEEK_END)
         self._write(f"{{ {command.text}\n}} </dev/null")
         self._write(self._tell)
@@ -176,6 +180,7 @@ class Page:
         if status != "0" or (missing := find_missing(command.printed, printed)):
             wrong = f"ended with {status}" if status != "0" else f"did not print {missing!r}"
             raise PageError(f"line {command.line}: {command.text}\n{wrong}; it printed\n{printed}")
+        return printed
 
     def _start(self, command: Command, seconds: float) -> None:
         log = self._folder / f"line-{command.line}.log"

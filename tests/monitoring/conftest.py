@@ -18,7 +18,8 @@ from watched.prometheus import Prometheus, Target, run_prometheus
 from watched.serving import serve
 from watched.stand_ins import POD, stand_in
 
-TRAFFIC_SECONDS = 20
+SETTLE_SECONDS = 10
+"""For rules that look at what other rules have recorded."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,11 +42,12 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             Target("operator", stand_ins, "/operator", {"namespace": "modelport"}),
         ]
         with run_prometheus(folder, targets) as prometheus:
-            ended = threading.Event()
-            traffic = threading.Thread(target=serving.drive, args=(ended,))
+            asked, ended = threading.Event(), threading.Event()
+            traffic = threading.Thread(target=serving.drive, args=(asked, ended))
             traffic.start()
             try:
-                time.sleep(TRAFFIC_SECONDS)
+                assert asked.wait(240), "the server was too slow to be asked for everything"
+                time.sleep(SETTLE_SECONDS)
                 yield prometheus
             finally:
                 ended.set()

@@ -23,7 +23,7 @@ DASHBOARDS = {
     path.stem: json.loads(path.read_text())
     for path in (Path(__file__).parents[2] / "charts/modelport/dashboards").glob("*.json")
 }
-RANGE_SECONDS = 15
+RANGE_SECONDS = 60
 
 Model = tuple[str, str]
 """Namespace and name."""
@@ -55,7 +55,7 @@ def panels(name: str) -> Iterator[Any]:
 
 def fill(expression: str, model: Model) -> str:
     """Put the reader's choices in, as Grafana does."""
-    values = {"__rate_interval": "10s", "__range": "30s", "namespace": model[0], "model": model[1]}
+    values = {"__rate_interval": "60s", "__range": "120s", "namespace": model[0], "model": model[1]}
     return re.sub(r"\$(\w+)", lambda found: values[found[1]], expression)
 
 

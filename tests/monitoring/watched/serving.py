@@ -26,6 +26,8 @@ from modelport.local.keys import parse_keys
 EXAMPLES = Path(__file__).parents[3] / "examples"
 START_SECONDS = 180
 STOP_SECONDS = 60
+ROUNDS = 3
+"""In which every operation is asked rightly and wrongly."""
 
 CLOSED = {
     "windows": [{"days": ["Mon"], "start": "08:00", "end": "09:00"}],
@@ -44,12 +46,17 @@ class Serving:
     """By model."""
     operations: Sequence[Operation]
 
-    def drive(self, ended: threading.Event) -> None:
-        """Ask by every API of every model, now and then wrongly, until it is ended."""
+    def drive(self, asked: threading.Event, ended: threading.Event) -> None:
+        """Ask by every API of every model, now and then wrongly, until it is ended.
+
+        `asked` is set when each has been asked several times.
+        """
         with requests.Session() as session:
             for number, operation in enumerate(itertools.cycle(self.operations)):
                 if ended.is_set():
                     return
+                if number == ROUNDS * len(self.operations):
+                    asked.set()
                 self._ask(session, operation, number)
                 if number % len(self.operations) == 0:  # it is in no document while its schedule is closed
                     headers = {"x-api-key": self.keys["closed"]}
