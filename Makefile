@@ -1,7 +1,7 @@
 # Every command of the project. `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run test test-unit test-cluster test-chart test-converters test-snippets test-monitoring test-docs kind-up kind-down e2e-kind lint fmt types generate chart verify bench bench-operator lock clean
+.PHONY: help install dev run test test-unit test-cluster test-chart test-converters test-snippets test-monitoring test-docs images e2e e2e-kind kind-up kind-down lint fmt types generate chart verify bench bench-operator lock clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -46,6 +46,12 @@ test-docs: dev ## Type the commands of the guides for one machine, as they stand
 	scripts/need-prometheus
 	$(BIN)/python -m pytest -m docs tests/docs
 
+images: ## Build the images without a registry, as root on Debian, and print their archives
+	@scripts/images
+
+e2e: dev ## Run the tests on the real cluster of KUBECONFIG, a test cluster (tests/e2e/conftest.py names the variables)
+	HELM=$$(scripts/helm) && export HELM && $(BIN)/python -m pytest -m e2e tests/e2e $(ARGS)
+
 kind-up: ## Start a cluster of one node in Docker, with kind
 	kind get clusters | grep -qx modelport || kind create cluster --config kind-config.yaml --wait 2m
 
@@ -55,6 +61,7 @@ kind-down: ## Delete that cluster
 e2e-kind: kind-up ## Run the end-to-end tests on that cluster, with images that Docker builds
 	MODELPORT_E2E_IMAGES=scripts/kind-images \
 	MODELPORT_E2E_LOAD_IMAGE="kind load image-archive --name modelport" \
+	MODELPORT_E2E_NODE="docker exec modelport-control-plane" \
 	MODELPORT_E2E_REBOOT="docker restart modelport-control-plane" $(MAKE) --no-print-directory e2e
 
 lint: dev ## Check style, types, imports and generated files

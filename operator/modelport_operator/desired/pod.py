@@ -48,7 +48,7 @@ killed leaves its part behind."""
 GPU_TAINT = "nvidia.com/gpu"
 
 FETCH_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "2Gi"}}
-GATEWAY_RESOURCES = {"requests": {"cpu": "250m", "memory": "192Mi"}, "limits": {"memory": "2Gi"}}
+GATEWAY_RESOURCES = {"requests": {"cpu": "100m", "memory": "192Mi"}, "limits": {"memory": "2Gi"}}
 """Requests are what an idle model takes; the limit of the gateway is some bodies of the largest allowed size."""
 
 RESTRICTED: Manifest = {
