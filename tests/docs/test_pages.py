@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from doc_commands import CLUSTER_PAGES, DOCS, Page, read_blocks
 
-pytestmark = [pytest.mark.docs, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.docs, pytest.mark.timeout(900)]
 
 REPOSITORY = DOCS.parent
+SECONDS = 300
+"""For one command: the first may install things."""
 PAGES = [path for path in sorted((DOCS / "guides").glob("*.md")) if path.stem not in CLUSTER_PAGES]
 
 
@@ -29,4 +31,4 @@ def checkout(tmp_path: Path) -> Path:
 def test_the_commands_of_a_page_do_what_it_says(path: Path, checkout: Path) -> None:
     blocks = read_blocks(path.read_text())
     with Page(checkout, {}) as page:
-        assert page.run(blocks) == sum(len(block.commands) for block in blocks if not block.why_not)
+        assert page.run(blocks, SECONDS) == sum(len(block.commands) for block in blocks if not block.why_not)
