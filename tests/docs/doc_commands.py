@@ -27,8 +27,13 @@ from typing import Final, Self
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 CLUSTER_PAGES: Final = (
-    *("install", "keys-and-limits", "autoscaling", "schedules", "gpus", "upgrading", "troubleshooting"),
-    *("addresses", "gitops", "serverless"),
+    "install",
+    "troubleshooting",
+    "keys-and-limits",
+    "schedules",
+    "autoscaling",
+    "gpus",
+    "upgrading",
 )
 """Guides whose commands are typed beside the tutorial's cluster; the others' need one machine."""
 NOT_RUN: Final = re.compile(r"\*Not run by the tests: (.+)\.\*")

@@ -17,7 +17,7 @@ from real_cluster.kubectl import environment_command
 TUTORIAL, CLEAN_UP = (DOCS / "tutorial.md").read_text().split("## Clean up")
 NAMES = {"modelport": "localhost/modelport:0.1.0", "triton": "localhost/modelport-triton:0.1.0"}
 """What the tutorial calls the images."""
-SECONDS = 180
+SECONDS = 330
 """For one command, of which some wait for a model."""
 
 
