@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
+import aiohttp
 import pytest
+
+from modelport.gateway.http import Handler, listening
 
 
 @pytest.hookimpl(trylast=True)
@@ -14,3 +20,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if skipped and os.environ.get("CI") == "true":
         reporter.write_line(f"{skipped} tests were skipped, and CI=true allows none", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+async def listen() -> AsyncIterator[Callable[[Handler], Awaitable[aiohttp.ClientSession]]]:
+    """Serve a handler as the public port does, and return a client of it."""
+    async with AsyncExitStack() as stack:
+
+        async def listen(handler: Handler) -> aiohttp.ClientSession:
+            bound = socket.create_server(("127.0.0.1", 0))
+            await stack.enter_async_context(listening(handler, bound, backlog=16, drain_seconds=1.0))
+            url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+            return await stack.enter_async_context(aiohttp.ClientSession(url))
+
+        yield listen

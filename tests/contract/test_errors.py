@@ -10,7 +10,7 @@ import asyncio
 import gzip
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 import pybase64
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientSession
 from PIL import Image
 
 from modelport.api import KeyDigest, KeyDigests, ServedModel, parse_manifest
@@ -30,7 +29,7 @@ from modelport.gateway.config import GatewayOptions, ServingConfig
 from modelport.gateway.formats import FORMATS
 from modelport.gateway.formats.base import VersionState
 from modelport.gateway.metrics import GatewayMetrics
-from modelport.gateway.ports import build_public_app
+from modelport.gateway.ports import build_public_handler
 from modelport.gateway.tensors import DTYPES, InferRequest, InferResult, ModelMeta, TensorSpec
 
 KEY = "mp_of_this_test"
@@ -121,7 +120,7 @@ class Port:
     """A running gateway with the model m."""
 
     sample: Sample
-    client: TestClient[web.Request, web.Application]
+    client: ClientSession
     gateway: Gateway
     triton: FakeTriton
 
@@ -141,9 +140,7 @@ Start = Callable[..., Awaitable[Port]]
 
 
 @pytest.fixture
-async def start() -> AsyncIterator[Start]:
-    clients: list[TestClient[web.Request, web.Application]] = []
-
+async def start(listen: Callable[..., Any]) -> Start:
     async def start(api: str, **spec: Any) -> Port:
         sample = SAMPLES[api]
         triton = FakeTriton(sample)
@@ -157,15 +154,9 @@ async def start() -> AsyncIterator[Start]:
         digest = KeyDigest(name="default", sha256=sha256(KEY.encode()).hexdigest())
         gateway.apply(ServingConfig(models={"m": served}, keys={"m": KeyDigests(keys=(digest,))}))
         await gateway.models.refresh()
-        server = TestServer(build_public_app(gateway))
-        await server.start_server(auto_decompress=False)
-        client: TestClient[web.Request, web.Application] = TestClient(server)
-        clients.append(client)
-        return Port(sample, client, gateway, triton)
+        return Port(sample, await listen(build_public_handler(gateway)), gateway, triton)
 
-    yield start
-    for client in clients:
-        await client.close()
+    return start
 
 
 Answer = tuple[int, bytes]

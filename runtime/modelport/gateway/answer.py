@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
+import zlib
 from collections.abc import Iterator
-
-from aiohttp import web
 
 from modelport.gateway.cors import cors_headers
 from modelport.gateway.errors import GatewayError, MethodNotAllowed, Unauthorized
 from modelport.gateway.formats.base import Reply
+from modelport.gateway.http import Response
 from modelport.gateway.visit import Visit
 
 SERVER = "modelport"
-"""Instead of aiohttp's own, which tells its version and Python's to everyone."""
+ENCODINGS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+"""zlib's `wbits` by what a client may accept, the better known first."""
 COMPRESS_FROM_BYTES = 8 << 10
 """Smaller answers are sent as they are, whatever the client accepts: compression would cost more than it saves."""
+THREAD_FROM_BYTES = 64 << 10
+"""Answers from this size on are compressed beside the event loop."""
 
 
-def build_response(visit: Visit, reply: Reply, error: GatewayError | None) -> web.Response:
+async def build_response(visit: Visit, reply: Reply, error: GatewayError | None) -> Response:
     """Dress a reply. `error` is what it words, if it words one."""
     headers = {"X-Request-Id": visit.call.request_id, "Server": SERVER, **reply.headers}
     headers.update(_model_headers(visit))
     if error is not None:
         headers.update(_error_headers(error, reply.status))
     headers["Content-Type"] = reply.content_type
-    response = web.Response(status=reply.status, body=reply.body, headers=headers)
-    if len(reply.body) >= COMPRESS_FROM_BYTES and "Accept-Encoding" in visit.request.headers:
-        response.enable_compression()
-    return response
+    encoding = (
+        _accepted(visit.request.headers.get("accept-encoding", "")) if len(reply.body) >= COMPRESS_FROM_BYTES else ""
+    )
+    if not encoding:
+        return Response(reply.status, headers, reply.body)
+    headers["Content-Encoding"] = encoding
+    if len(reply.body) < THREAD_FROM_BYTES:
+        return Response(reply.status, headers, _compressed(reply.body, encoding))
+    return Response(reply.status, headers, await asyncio.to_thread(_compressed, reply.body, encoding))
+
+
+def _accepted(header: str) -> str:
+    """Return the encoding for a client's Accept-Encoding, empty for none (RFC 9110, section 12.5.3)."""
+    offered = {}
+    for part in header.lower().split(","):
+        name, _, parameter = part.partition(";")
+        offered[name.strip()] = parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return next((encoding for encoding in ENCODINGS if offered.get(encoding)), "")
+
+
+def _compressed(body: bytes, encoding: str) -> bytes:
+    return zlib.compress(body, level=1, wbits=ENCODINGS[encoding])
 
 
 def _model_headers(visit: Visit) -> Iterator[tuple[str, str]]:

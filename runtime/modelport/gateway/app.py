@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from time import monotonic, perf_counter
 from typing import TypeVar
 
-from aiohttp import web
-
 from modelport.api import model_name
 from modelport.gateway.addresses import Addresses
 from modelport.gateway.answer import build_response
@@ -38,6 +36,7 @@ from modelport.gateway.evaluation import Sinks, Writers
 from modelport.gateway.facts import model_facts, server_facts
 from modelport.gateway.formats import FORMATS
 from modelport.gateway.formats.base import Model, Operation, Reply
+from modelport.gateway.http import Request, Response
 from modelport.gateway.image_urls import ImageFetcher
 from modelport.gateway.keys import Keyring
 from modelport.gateway.ledger import Ledger
@@ -102,9 +101,9 @@ class Gateway:
         self.evaluation.apply(config.models.values())
         self._rates.update(_rates(config), monotonic())
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: Request) -> Response:
         """Answer one request, always."""
-        place = self._addresses.place(request.headers.get("Host", ""), _raw_path(request))
+        place = self._addresses.place(request.headers.get("host", ""), request.path)
         if request.method == "OPTIONS":
             return self._preflight(request, place.path)
         visit = Visit(request, place, self._router.match(request.method, place.path))
@@ -122,7 +121,7 @@ class Gateway:
         if error is not None:
             reply = visit.format.encode_error(error, visit.call)
         self._count(visit, reply.status, len(reply.body), error)
-        return build_response(visit, reply, error)
+        return await build_response(visit, reply, error)
 
     async def _reply(self, visit: Visit) -> Reply:
         route = visit.match.route
@@ -229,8 +228,8 @@ class Gateway:
         model.answered(meta.version)
         return result
 
-    def _preflight(self, request: web.Request, path: str) -> web.Response:
-        wanted = self._router.match(request.headers.get("Access-Control-Request-Method", "POST"), path)
+    def _preflight(self, request: Request, path: str) -> Response:
+        wanted = self._router.match(request.headers.get("access-control-request-method", "POST"), path)
         try:
             cors = self.models.get(wanted.params.get("model", "")).spec.access.cors
         except ModelNotFound:
@@ -299,10 +298,3 @@ def _version(params: Mapping[str, str], model: LiveModel) -> int | None:
     if not version.isascii() or not version.isdigit() or len(version) > 18:
         raise NotFound(f"path: expected a version number, got {version[:40]!r}")
     return int(version)
-
-
-def _raw_path(request: web.Request) -> str:
-    path = request.raw_path
-    if not path.startswith("/"):
-        path = request.rel_url.raw_path
-    return path.partition("?")[0]

@@ -1,26 +1,21 @@
-"""A request's body, whole and decompressed, never larger than the model allows.
-
-aiohttp would decompress while it reads, but reports a broken stream only as a failed connection; here it is an answer.
-"""
+"""A request's body, whole and decompressed, never larger than the model allows."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
 
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-
 from modelport.gateway.errors import BadRequest, BodyTooLarge, UnsupportedEncoding
+from modelport.gateway.http import BrokenBody, LargeBody, Request
 
 ENCODINGS = ("identity", "gzip", "deflate")
 THREAD_FROM_BYTES = 64 << 10
 """Compressed bodies from this size on are decompressed beside the event loop, which others wait for."""
 
 
-async def read_body(request: web.BaseRequest, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
     """Read the body. `limit` bounds what is sent, and what comes of it after decompression, in bytes."""
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ENCODINGS:
         shown = encoding[:40].encode("ascii", "backslashreplace").decode()
         raise UnsupportedEncoding(f"Content-Encoding: expected gzip or deflate, got {shown!r}")
@@ -50,21 +45,13 @@ def decompress(sent: bytes, encoding: str, limit: int) -> bytes:
     return bytes(whole)
 
 
-async def _read(request: web.BaseRequest, limit: int) -> bytes:
-    declared = request.content_length
-    if declared is not None and declared > limit:
-        raise _too_large(limit, str(declared))
-    chunks: list[bytes] = []
-    size = 0
+async def _read(request: Request, limit: int) -> bytes:
     try:
-        while chunk := await request.content.readany():
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(limit, "more")
-            chunks.append(chunk)
-    except (HttpProcessingError, web.RequestPayloadError) as error:
+        return await request.read(limit)
+    except LargeBody as error:
+        raise _too_large(limit, "more" if error.declared is None else str(error.declared)) from error
+    except BrokenBody as error:
         raise BadRequest("body: it does not end as its headers say") from error
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _has_zlib_frame(data: bytes) -> bool:

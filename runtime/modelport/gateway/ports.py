@@ -9,26 +9,46 @@ to their port. What that /readyz adds is what the operator tells in a status.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from modelport.gateway.answer import SERVER
 from modelport.gateway.app import Gateway
 from modelport.gateway.exposition import Exposition
 from modelport.gateway.formats import FORMATS
-from modelport.gateway.formats.base import Format, Model
+from modelport.gateway.formats.base import JSON, Format, Model
+from modelport.gateway.http import Handler, Request, Response
 from modelport.gateway.liveness import find_ailment
 from modelport.gateway.openapi import build_openapi
 
 
-def build_public_app(gateway: Gateway) -> web.Application:
-    """Build the port that clients call."""
-    app = _with_health(gateway, lambda: readiness(gateway))
-    app.router.add_route("*", r"/{path:(?s:.*)}", gateway.handle)  # a line break, too, is in some name
-    return app
+def build_public_handler(gateway: Gateway) -> Handler:
+    """Build what answers on the port that clients call."""
+    document = Document(gateway)
+
+    def healthz() -> Response:
+        return Response(200, {"Server": SERVER, "Content-Type": "text/plain; charset=utf-8"}, b"ok\n")
+
+    def readyz() -> Response:
+        headers = {"Server": SERVER, "Content-Type": JSON}
+        return Response(200 if gateway.ready else 503, headers, orjson.dumps(readiness(gateway)))
+
+    def openapi() -> Response:
+        return Response(200, {"Server": SERVER, "Content-Type": JSON}, document.read())
+
+    fixed = {"/healthz": healthz, "/readyz": readyz, "/openapi.json": openapi}
+
+    async def handle(request: Request) -> Response:
+        answer = fixed.get(request.path)
+        if answer is not None and request.method in ("GET", "HEAD"):
+            return answer()
+        return await gateway.handle(request)
+
+    return handle
 
 
 def build_metrics_app(gateway: Gateway, exposition: Exposition) -> web.Application:
@@ -42,28 +62,23 @@ def build_metrics_app(gateway: Gateway, exposition: Exposition) -> web.Applicati
         ailment = find_ailment(gateway.models, monotonic())
         return _json({"alive": ailment is None, "reason": ailment or ""}, status=200 if ailment is None else 503)
 
-    app = _with_health(gateway, lambda: detailed_readiness(gateway))
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/livez/triton", livez_triton)
-    return app
-
-
-def _with_health(gateway: Gateway, state: Callable[[], dict[str, Any]]) -> web.Application:
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        return _json(state(), status=200 if gateway.ready else 503)
+        return _json(detailed_readiness(gateway), status=200 if gateway.ready else 503)
 
     document = Document(gateway)
 
     async def openapi(_: web.Request) -> web.Response:
-        return web.Response(body=document.read(), content_type="application/json")
+        return web.Response(body=document.read(), content_type=JSON)
 
     app = web.Application()
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/openapi.json", openapi)
+    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/livez/triton", livez_triton)
     return app
 
 
@@ -118,4 +133,4 @@ def _served(gateway: Gateway) -> Iterator[tuple[Model, list[Format]]]:
 
 
 def _json(value: Any, *, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(value), content_type="application/json")
+    return web.Response(status=status, body=orjson.dumps(value), content_type=JSON)

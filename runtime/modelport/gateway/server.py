@@ -17,6 +17,7 @@ from time import monotonic
 import aiohttp
 from aiohttp import web
 
+from modelport.gateway import http
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions, read_config, watch_config
 from modelport.gateway.cores import usable_cores
@@ -25,7 +26,7 @@ from modelport.gateway.live_model import LiveModel
 from modelport.gateway.malformed import hold_back_malformed
 from modelport.gateway.metrics import GatewayMetrics
 from modelport.gateway.metrics.accounts import Accounts, State
-from modelport.gateway.ports import build_metrics_app, build_public_app
+from modelport.gateway.ports import build_metrics_app, build_public_handler
 from modelport.gateway.sockets import BACKLOG, Pair
 from modelport.gateway.triton import Triton
 
@@ -34,12 +35,6 @@ log = logging.getLogger(__name__)
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SINK_SECONDS = 4.0
 """For flagged pictures that wait when the last request has ended; who stopped us waits 5 s longer for all of it."""
-READ_BUFFER_BYTES = 256 << 10
-"""Of a connection, before the sender is made to wait: a picture in base64 comes in one go, and a client that is not
-known yet cannot fill more than twice of it."""
-KEEPALIVE_SECONDS = 75.0
-"""Longer than the 60 s of common load balancers, which must be the ones to close an idle connection."""
-
 WAITING_THREADS = 2
 """Threads beyond one for each core: some work, as a compressed DICOM frame, waits for another process. More of them
 would hold more decoded pictures in memory without being faster."""
@@ -62,9 +57,11 @@ async def serve(options: GatewayOptions, listening: Pair) -> None:
         await stack.enter_async_context(_watching(options, gateway, triton))
 
         admin = build_metrics_app(gateway, Exposition(gateway, options, session))
-        await stack.enter_async_context(_listening(admin, listening.metrics, drain_seconds=1.0))
-        app = build_public_app(gateway)
-        await stack.enter_async_context(_listening(app, listening.public, drain_seconds=options.drain_seconds))
+        await stack.enter_async_context(_metrics_port(admin, listening.metrics))
+        public = http.listening(
+            build_public_handler(gateway), listening.public, backlog=BACKLOG, drain_seconds=options.drain_seconds
+        )
+        await stack.enter_async_context(public)
         log.info("listening on port %d, metrics on port %d", *listening.ports)
         await stop.wait()
         gateway.draining = True
@@ -116,17 +113,8 @@ async def _undying(work: Callable[[], Awaitable[None]]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _listening(app: web.Application, bound: socket.socket, *, drain_seconds: float) -> AsyncIterator[None]:
-    """Take requests on a socket; on leaving, take no more and wait for those in flight."""
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        auto_decompress=False,  # `body.py` does it, with an answer for what is no gzip
-        handler_cancellation=True,  # a client that leaves takes its request out of the queue
-        shutdown_timeout=drain_seconds,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        read_bufsize=READ_BUFFER_BYTES,
-    )
+async def _metrics_port(app: web.Application, bound: socket.socket) -> AsyncIterator[None]:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.SockSite(runner, bound, backlog=BACKLOG).start()

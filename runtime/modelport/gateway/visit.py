@@ -6,12 +6,11 @@ import re
 import secrets
 from time import perf_counter
 
-from aiohttp import web
-
 from modelport.gateway.addresses import Place
 from modelport.gateway.body import read_body
 from modelport.gateway.coalesce import Trip
 from modelport.gateway.formats.base import Call, Format
+from modelport.gateway.http import Request
 from modelport.gateway.live_model import LiveModel
 from modelport.gateway.routes import Match
 
@@ -28,8 +27,8 @@ class Visit:
         "trace", "trip", "version",
     )  # fmt: skip
 
-    def __init__(self, request: web.Request, place: Place, match: Match) -> None:
-        given = request.headers.get("X-Request-Id", "")
+    def __init__(self, request: Request, place: Place, match: Match) -> None:
+        given = request.headers.get("x-request-id", "")
         trace = request.headers.get("traceparent", "")
         self.request = request
         self.place = place
@@ -39,8 +38,8 @@ class Visit:
             path=place.path,
             route=match.route,
             params=match.params,
-            query=dict(request.query) if request.query_string else {},
-            headers={name.lower(): value for name, value in request.headers.items()},
+            query=request.query if request.query_string else {},
+            headers=request.headers,
             request_id=given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8),
         )
         self.started = perf_counter()
@@ -71,9 +70,9 @@ class Visit:
 
     async def read(self, limit: int) -> None:
         """Read the body into the call, unless it has been read."""
-        if self.request.can_read_body:
+        if self.request.has_body:
             body = await read_body(self.request, limit)
-            self.received = self.request.content_length or len(body)
+            self.received = self.request.size
             self.call = self.call.with_body(body)
 
     def log_fields(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,8 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientSession
 
 from modelport.api import KeyDigest, KeyDigests, ServedModel, parse_manifest
 from modelport.gateway.app import UNKNOWN_MODEL_BODY_BYTES, Gateway
@@ -29,7 +28,7 @@ from modelport.gateway.errors import GatewayError, InternalError, Unavailable
 from modelport.gateway.formats import FORMATS
 from modelport.gateway.formats.base import Call, Model, ServerMeta, VersionState
 from modelport.gateway.metrics import GatewayMetrics
-from modelport.gateway.ports import build_public_app
+from modelport.gateway.ports import build_public_handler
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta, TensorSpec
 
 KEY = "mp_secret"
@@ -80,7 +79,7 @@ def served(name: str, **spec: Any) -> ServedModel:
 class Port:
     """A running gateway."""
 
-    client: TestClient[web.Request, web.Application]
+    client: ClientSession
     gateway: Gateway
     triton: FakeTriton
 
@@ -103,9 +102,7 @@ Start = Callable[..., Any]
 
 
 @pytest.fixture
-async def start() -> AsyncIterator[Start]:
-    clients: list[TestClient[web.Request, web.Application]] = []
-
+async def start(listen: Callable[..., Any]) -> Start:
     async def start(**spec: Any) -> Port:
         triton = FakeTriton()
         gateway = Gateway(GatewayOptions(config=Path()), GatewayMetrics(), triton)  # type: ignore[arg-type]
@@ -113,15 +110,9 @@ async def start() -> AsyncIterator[Start]:
         models = {"half": served("half", **spec), "open": served("open", access={"anonymous": True})}
         gateway.apply(ServingConfig(models=models, keys={"half": KeyDigests(keys=(digest,))}))
         await gateway.models.refresh()
-        server = TestServer(build_public_app(gateway))
-        await server.start_server(auto_decompress=False)
-        client: TestClient[web.Request, web.Application] = TestClient(server)
-        clients.append(client)
-        return Port(client, gateway, triton)
+        return Port(await listen(build_public_handler(gateway)), gateway, triton)
 
-    yield start
-    for client in clients:
-        await client.close()
+    return start
 
 
 async def test_an_answer_has_the_headers_that_every_answer_has(start: Start) -> None:

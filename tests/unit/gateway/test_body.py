@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientSession
 
 from modelport.gateway.body import read_body
 from modelport.gateway.errors import GatewayError
+from modelport.gateway.http import Request, Response
 
 LIMIT = 1000
 TEXT = b'{"instances": [1.0, 2.0, 5.0]}'
@@ -23,19 +24,14 @@ def raw_deflate(data: bytes) -> bytes:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[TestClient[web.Request, web.Application]]:
-    async def echo(request: web.Request) -> web.Response:
+async def client(listen: Callable[..., Any]) -> ClientSession:
+    async def echo(request: Request) -> Response:
         try:
-            return web.Response(body=await read_body(request, LIMIT))
+            return Response(body=await read_body(request, LIMIT))
         except GatewayError as error:
-            return web.Response(status=error.status, text=error.message)
+            return Response(error.status, body=error.message.encode())
 
-    app = web.Application()
-    app.router.add_post("/", echo)
-    server = TestServer(app)
-    await server.start_server(auto_decompress=False)
-    async with TestClient(server) as client:
-        yield client
+    return await listen(echo)
 
 
 READ = {
@@ -51,7 +47,7 @@ READ = {
 
 
 @pytest.mark.parametrize(("encoding", "sent", "read"), READ.values(), ids=READ)
-async def test_reads(client: TestClient[web.Request, web.Application], encoding: str, sent: bytes, read: bytes) -> None:
+async def test_reads(client: ClientSession, encoding: str, sent: bytes, read: bytes) -> None:
     response = await client.post("/", data=sent, headers={"Content-Encoding": encoding})
 
     assert (response.status, await response.read()) == (200, read)
@@ -80,15 +76,13 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("encoding", "sent", "status", "says"), REFUSED.values(), ids=REFUSED)
-async def test_refuses(
-    client: TestClient[web.Request, web.Application], encoding: str, sent: bytes, status: int, says: str
-) -> None:
+async def test_refuses(client: ClientSession, encoding: str, sent: bytes, status: int, says: str) -> None:
     response = await client.post("/", data=sent, headers={"Content-Encoding": encoding})
 
     assert (response.status, says in await response.text()) == (status, True)
 
 
-async def test_a_body_of_unknown_length_is_bounded_too(client: TestClient[web.Request, web.Application]) -> None:
+async def test_a_body_of_unknown_length_is_bounded_too(client: ClientSession) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(100):
             yield b"x" * 100
