@@ -1,4 +1,4 @@
-"""Requests to the metrics port that are no HTTP. aiohttp refuses them before the gateway sees them, and logs each with a traceback.
+"""Requests to the metrics port that are no HTTP. aiohttp refuses them, and logs each with a traceback.
 
 The traceback quotes the line that was wrong, which may hold a key, and anybody who reaches the port could fill the log
 with it. So of each only the kind is told, for debugging.
