@@ -9,9 +9,8 @@ time and counted. Nothing that goes wrong leaves by another way than a format's 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from time import monotonic, perf_counter
 from typing import TypeVar
@@ -193,17 +192,23 @@ class Gateway:
         visit.version = str(meta.version)
         view = model.view(meta)
         await self._fetch(visit, view)
-        async with execution_limit(model.spec):
-            with _timed(visit, "decode"):
-                wanted = await _beside(_is_large(visit), lambda: visit.format.decode(visit.call, view))
-            result = await self._travel(visit, model, meta, wanted)
-            size = sum(array.nbytes for array in result.outputs.values())
-            large = size >= (HEAVY_THREAD_FROM_BYTES if visit.format.heavy else THREAD_FROM_BYTES)
-            with _timed(visit, "encode"):
-                reply = await _beside(large, lambda: visit.format.encode(result, wanted, visit.call, view))
+        if model.spec.execution.type == "Serverless":
+            async with execution_limit(model.spec):
+                reply = await self._execute(visit, model, meta, view)
+        else:
+            reply = await self._execute(visit, model, meta, view)
         if reply.flagged is not None:
             self.evaluation.offer(model.served, visit.version, visit.call.request_id, reply.flagged)
         return reply
+
+    async def _execute(self, visit: Visit, model: LiveModel, meta: ModelMeta, view: Model) -> Reply:
+        with _Timed(visit, "decode"):
+            wanted = await _beside(_is_large(visit), lambda: visit.format.decode(visit.call, view))
+        result = await self._travel(visit, model, meta, wanted)
+        size = sum(array.nbytes for array in result.outputs.values())
+        large = size >= (HEAVY_THREAD_FROM_BYTES if visit.format.heavy else THREAD_FROM_BYTES)
+        with _Timed(visit, "encode"):
+            return await _beside(large, lambda: visit.format.encode(result, wanted, visit.call, view))
 
     async def _fetch(self, visit: Visit, model: Model) -> None:
         """Fetch the pictures that the body names by URL, where the model's spec allows it."""
@@ -212,7 +217,7 @@ class Gateway:
             return
         named = await _beside(_is_large(visit), lambda: visit.format.urls(visit.call, model))
         if named:
-            with _timed(visit, "fetch"):
+            with _Timed(visit, "fetch"):
                 fetched = await self._images.fetch(named, allowed, model.spec.limits.body_bytes)
             visit.call = visit.call.with_fetched(fetched)
 
@@ -261,12 +266,20 @@ class Gateway:
             log.log(level, "%s: %s", error.reason, error.message, extra=visit.log_fields())
 
 
-@contextlib.contextmanager
-def _timed(visit: Visit, stage: str) -> Iterator[None]:
-    """Note how long a stage took, if it came to its end."""
-    began = perf_counter()
-    yield
-    visit.seconds[stage] = perf_counter() - began
+class _Timed:
+    """Notes how long a stage took, if it came to its end."""
+
+    __slots__ = ("_began", "_stage", "_visit")
+
+    def __init__(self, visit: Visit, stage: str) -> None:
+        self._visit, self._stage = visit, stage
+
+    def __enter__(self) -> None:
+        self._began = perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._visit.seconds[self._stage] = perf_counter() - self._began
 
 
 def _is_large(visit: Visit) -> bool:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from math import inf
 from time import monotonic
 
-from modelport.api import PublishedModelSpec, ServedModel, apis_of, model_name
+from modelport.api import ServedModel, apis_of, model_name
 from modelport.gateway.coalesce import Coalescer
 from modelport.gateway.errors import BadRequest, ModelNotFound, Unavailable
 from modelport.gateway.formats.base import Model, VersionState
@@ -65,24 +65,12 @@ class LiveModel:
     def serve(self, served: ServedModel) -> None:
         """Take what the configuration says of the model now."""
         self.served = served
+        self.spec = served.resource.spec
+        self.name = model_name(served.resource)
+        """In URLs and in Triton."""
+        self.namespace = served.resource.metadata.namespace
+        self.apis = apis_of(self.spec)
         self._standing = Standing(served.resource.spec.execution.schedule)
-
-    @property
-    def name(self) -> str:
-        """The name in URLs and in Triton."""
-        return model_name(self.served.resource)
-
-    @property
-    def namespace(self) -> str:
-        return self.served.resource.metadata.namespace
-
-    @property
-    def spec(self) -> PublishedModelSpec:
-        return self.served.resource.spec
-
-    @property
-    def apis(self) -> tuple[str, ...]:
-        return apis_of(self.spec)
 
     @property
     def stopped(self) -> bool:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from modelport.api import PublishedModel, PublishedModelSpec, model_name
@@ -26,14 +25,32 @@ SYNC_SECONDS = 1.0
 """What a loss of power may cost of the accounts."""
 
 
-@dataclass(slots=True)
 class Metered:
     """One request, as its account sees it."""
 
-    answered: bool = False
-    """To be set once the answer is there."""
-    billable: bool = False
-    """Whether it is paid for, known at its end."""
+    __slots__ = ("_resource", "_usage", "answered", "billable")
+
+    def __init__(self, usage: Usage, resource: PublishedModel) -> None:
+        """Made by `Usage.request` alone."""
+        self._usage = usage
+        self._resource = resource
+        self.answered = False
+        """To be set once the answer is there."""
+        self.billable = False
+        """Whether it is paid for, known at its end."""
+
+    def __enter__(self) -> Metered:
+        serverless = serverless_of(self._resource.spec)
+        if serverless is not None:
+            name = self._resource.metadata.name
+            self._usage.begin(name, model_name(self._resource), serverless.request_quota)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if serverless_of(self._resource.spec) is None:
+            self.billable = self.answered
+        else:
+            self.billable = self._usage.end(self._resource.metadata.name, self.answered)
 
 
 class Usage:
@@ -57,24 +74,16 @@ class Usage:
         self._told: dict[str, str] = {}
         """The last failure of each account, so that it is logged once."""
 
-    @contextmanager
-    def request(self, resource: PublishedModel) -> Iterator[Metered]:
-        """Meter one inference. Raises QuotaUsedUp at once where the month's quota is used up.
+    def request(self, resource: PublishedModel) -> Metered:
+        """Meter one inference, in a `with` block.
 
         The caller sets `answered` before it leaves the block, and reads `billable` after. A Dedicated model has no
         account: each of its answers is billable.
+
+        Raises:
+            QuotaUsedUp: on entering, where the month's quota is used up.
         """
-        metered, serverless = Metered(), serverless_of(resource.spec)
-        if serverless is None:
-            yield metered
-            metered.billable = metered.answered
-            return
-        name = resource.metadata.name
-        self._begin(name, model_name(resource), serverless.request_quota)
-        try:
-            yield metered
-        finally:
-            metered.billable = self._end(name, metered.answered)
+        return Metered(self, resource)
 
     def read(self, resource: PublishedModel) -> Entry | None:
         """Return a model's account as it is this month; None where it cannot be had."""
@@ -98,7 +107,8 @@ class Usage:
         except OSError as error:
             self._tell("", error)
 
-    def _begin(self, name: str, shown: str, quota: int | None) -> None:
+    def begin(self, name: str, shown: str, quota: int | None) -> None:
+        """Enter a request; raise QuotaUsedUp."""
         now = self._clock()
         self._in_flight[name] += 1
 
@@ -117,7 +127,8 @@ class Usage:
             self._in_flight[name] -= 1
             raise
 
-    def _end(self, name: str, answered: bool) -> bool:
+    def end(self, name: str, answered: bool) -> bool:
+        """Note that a request has ended; return whether its answer is billable."""
         self._in_flight[name] -= 1
 
         def ended(entry: Entry) -> Entry:
