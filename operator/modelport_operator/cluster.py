@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -22,8 +22,10 @@ from modelport_operator.resources import (
 )
 from modelport_operator.store import Key, Store, key_of, version_of
 
-PAGE = 500
-"""Objects in one answer to a list."""
+PAGE = 250
+"""Objects in one answer to a list: what an answer takes while it is read stays small."""
+NEVER = "1"
+"""A version that no object has: etcd counts from 1, and its first write makes 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,18 @@ class Cluster:
         """Tell whether one manifest had to be written, or why it could not be."""
         kind, (namespace, name) = kind_of(manifest), key_of(manifest)
         wanted = stamp(manifest)
-        live = await self._live(kind, namespace, name)
-        if live is not None and not is_owned(live, owner):
-            if kind is SECRET:
-                self.forget_secret(namespace, name)
-            return refusal_of(kind, live, owner)
-        if live is not None and is_applied(live, wanted):
-            return False
+        live = await self.read_secret(namespace, name) if kind is SECRET else self.store.get(kind, namespace, name)
         try:
-            written = await self.patch(kind, namespace, name, wanted, FIELD_MANAGER)
+            written = await self._apply_where_nothing_is(kind, wanted) if live is None else None
+            if written is None:
+                live = live or await self.read(kind, namespace, name)
+                if live is not None and not is_owned(live, owner):
+                    if kind is SECRET:
+                        self.forget_secret(namespace, name)
+                    return refusal_of(kind, live, owner)
+                if live is not None and is_applied(live, wanted):
+                    return False
+                written = await self.patch(kind, namespace, name, wanted, FIELD_MANAGER)
         except ApiError as error:
             if error.refused and not error.namespace_ends:
                 return Refused(kind.name, name, error.reason or "Refused", str(error))
@@ -96,11 +101,20 @@ class Cluster:
             self.store.put(kind, written)
         return True
 
-    async def _live(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
-        """Return what stands in a manifest's place, also where it is not ours and so is not watched."""
-        if kind is SECRET:
-            return await self.read_secret(namespace, name)
-        return self.store.get(kind, namespace, name) or await self.read(kind, namespace, name)
+    async def _apply_where_nothing_is(self, kind: Kind, manifest: Manifest) -> Manifest | None:
+        """Apply a manifest to which nothing known corresponds; None if something stands there all the same.
+
+        That may be somebody else's, which is not watched, and must not be touched: the API server refuses to change
+        what has another version than the one named, and makes what is not there.
+        """
+        namespace, name = key_of(manifest)
+        metadata = {**manifest["metadata"], "resourceVersion": NEVER}
+        try:
+            return await self.patch(kind, namespace, name, {**manifest, "metadata": metadata}, FIELD_MANAGER)
+        except ApiError as error:
+            if error.status == 409:
+                return None
+            raise
 
     async def prune(self, owner: Manifest, keep: Collection[tuple[Kind, str]]) -> None:
         """Delete the children of a resource that are not in `keep`."""
@@ -190,7 +204,7 @@ class Cluster:
         if monotonic() - read < self.secret_seconds:
             return secret
         secret = await self.read(SECRET, namespace, name)
-        self._secrets[key] = (monotonic(), secret)
+        self._note(key, secret)
         return secret
 
     async def create_secret(self, manifest: Manifest) -> Manifest:
@@ -217,34 +231,31 @@ class Cluster:
         """Read a Secret anew the next time."""
         self._secrets.pop(Key(namespace, name), None)
 
-    def forget_secrets(self) -> None:
-        """Drop what was read too long ago to count."""
-        now = monotonic()
-        self._secrets = {key: each for key, each in self._secrets.items() if now - each[0] < self.secret_seconds}
-
     def _remember(self, secret: Manifest) -> Manifest:
-        self._secrets[key_of(secret)] = (monotonic(), secret)
+        self._note(key_of(secret), secret)
         return secret
 
-    async def list_all(self, kind: Kind, namespaces: Sequence[str]) -> tuple[list[Manifest], int]:
-        """Return every object that the operator follows, and the version at which they stood so.
+    def _note(self, key: Key, secret: Manifest | None) -> None:
+        """Keep what was read, and drop what was read too long ago to count."""
+        now = monotonic()
+        self._secrets.pop(key, None)
+        self._secrets[key] = (now, secret)
+        while now - self._secrets[eldest := next(iter(self._secrets))][0] >= max(self.secret_seconds, 1e-3):
+            del self._secrets[eldest]
+
+    async def list_pages(self, kind: Kind, namespaces: Sequence[str]) -> AsyncIterator[tuple[Sequence[Manifest], int]]:
+        """Yield every object that the operator follows, some at a time, and the version at which they stood so.
 
         Children are chosen by their label; of resources, all are followed.
         """
         query = {"limit": str(PAGE)} | ({} if kind is PUBLISHED_MODEL else {"labelSelector": OURS})
-        found: list[Manifest] = []
-        versions: list[int] = []
+        kinds = {"apiVersion": kind.api_version, "kind": kind.name}
         for namespace in namespaces or (None,):
-            mark = ""
-            while True:
+            mark: str | None = ""
+            while mark is not None:
                 page = await self.server.call("GET", kind.path(namespace), None, query | {"continue": mark})
-                kinds = {"apiVersion": kind.api_version, "kind": kind.name}
-                found += [kinds | each for each in page["items"]]
-                versions.append(version_of(page))
-                mark = page["metadata"].get("continue", "")
-                if not mark:
-                    break
-        return found, min(versions)
+                yield [kinds | each for each in page["items"]], version_of(page)
+                mark = page["metadata"].get("continue") or None
 
     async def exists(self, kind: Kind) -> bool:
         """Tell whether the cluster has the kind at all."""

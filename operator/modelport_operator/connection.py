@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
+from urllib.request import getproxies
 
 import aiohttp
 import kopf
@@ -49,9 +50,12 @@ def build_client(configuration: Configuration, may_call: Callable[[], bool] | No
     It is asked when a connection has been found and the next thing to happen is that the request is written. A process
     that was stopped while a call waited for its turn asks after it goes on, and not before.
     """
+    configuration = deepcopy(configuration)
+    if not getproxies():
+        # aiohttp would look for a password in ~/.netrc before each call, in a thread.
+        configuration.client_session_kwargs = {"trust_env": False}
     if may_call is None:
         return ApiClient(configuration)
-    configuration = deepcopy(configuration)
 
     async def ask(*_: Any) -> None:
         if not may_call():

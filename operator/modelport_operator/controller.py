@@ -11,7 +11,7 @@ from time import perf_counter
 from modelport_operator.api_server import ApiError
 from modelport_operator.cluster import Cluster
 from modelport_operator.config import Config
-from modelport_operator.hosts import find_rivals
+from modelport_operator.hosts import Claims
 from modelport_operator.metrics import Metrics
 from modelport_operator.reconcile import Reconciler
 from modelport_operator.resources import PUBLISHED_MODEL, WATCHED, Kind, Manifest
@@ -30,7 +30,10 @@ class Controller:
         self.metrics = metrics
         self.store: Store = cluster.store
         self.queue: WorkQueue[Key] = WorkQueue()
-        self.reconciler = Reconciler(cluster, config)
+        self.claims = Claims(config)
+        self.reconciler = Reconciler(cluster, config, self.claims)
+        self.store.on_resource = self._resource_changed
+        self._states: dict[Key, str] = {}
         self.synced = asyncio.Event()
         """Set once everything that stands in the cluster is known: before, a child could seem to be missing."""
         self.outdated = asyncio.Event()
@@ -53,22 +56,22 @@ class Controller:
 
     def seen(self, kind: Kind, event: str | None, obj: Manifest) -> None:
         """Take what a watch tells; `event` is None for what stood there when the watch began."""
-        before = self.store.resource(key_of(obj)) if kind is PUBLISHED_MODEL else None
         key = self.store.drop(kind, obj) if event == "DELETED" else self.store.put(kind, obj)
-        if key is not None and kind is PUBLISHED_MODEL:
-            after = self.store.resource(key)
-            self._wake_rivals(before, after)
-            if after is None:
-                self.queue.forget(key)
-                self.reconciler.forget(key)
         if key is not None and self.store.resource(key) is not None:
             self.queue.add(key)
         self.metrics.waiting(len(self.queue))
 
-    def _wake_rivals(self, before: Manifest | None, after: Manifest | None) -> None:
-        """Look again at those who claim a route that a resource has just taken up, been given or given up."""
-        for rival in find_rivals(before, after, self.store.resources(), self.config):
+    def _resource_changed(self, key: Key, resource: Manifest | None) -> None:
+        """Look again at those who claim the same route, and count the states."""
+        for rival in self.claims.take(key, resource):
             self.queue.add(rival)
+        if resource is None:
+            self._states.pop(key, None)
+            self.queue.forget(key)
+            self.reconciler.forget(key)
+        else:
+            self._states[key] = resource.get("status", {}).get("state", "Pending")
+        self.metrics.states(Counter(self._states.values()))
 
     async def resync(self) -> None:
         """List everything, and wake every resource: a watch that broke may have missed something."""
@@ -77,14 +80,21 @@ class Controller:
             self.outdated.set()
         self.reconciler.optional = optional
         for kind in (*(each for each in WATCHED if not each.optional), *self.reconciler.optional, PUBLISHED_MODEL):
-            self.store.replace(kind, *await self.cluster.list_all(kind, self.config.namespaces))
-        self.cluster.forget_secrets()
-        states: Counter[str] = Counter()
-        for key, resource in self.store.resources():
+            await self._relist(kind)
+        for key in self.store.resources():
             self.queue.add(key)
-            states[resource.get("status", {}).get("state", "Pending")] += 1
-        self.metrics.states(states)
         self.synced.set()
+
+    async def _relist(self, kind: Kind) -> None:
+        """Take what stands in the cluster into the store, and out of it what does not."""
+        listed: set[Key] = set()
+        versions: list[int] = []
+        async for objects, version in self.cluster.list_pages(kind, self.config.namespaces):
+            for obj in objects:
+                self.store.put(kind, obj)
+            listed.update(map(key_of, objects))
+            versions.append(version)
+        self.store.keep(kind, listed, min(versions))
 
     async def _resync_for_ever(self) -> None:
         pause = self.config.resync_seconds
@@ -101,7 +111,7 @@ class Controller:
         while True:
             key = await self.queue.take()
             self.metrics.waiting(len(self.queue))
-            began, before = perf_counter(), self.store.resource(key)
+            began = perf_counter()
             result, again = "done", None
             try:
                 again = await self.reconciler.reconcile(key)
@@ -114,7 +124,6 @@ class Controller:
                 result = "failed"
                 log.exception("%s: a reconciliation failed", key, extra={"model": str(key)})
                 self.queue.done(key, failed=True)
-            self._wake_rivals(before, self.store.resource(key))
             self.metrics.reconciled(result, perf_counter() - began)
             if again is not None:
                 with contextlib.suppress(RuntimeError):

@@ -1,9 +1,8 @@
-"""Addresses that two resources claim: the oldest keeps one, the others are told. Pure."""
+"""Addresses that two resources claim: the oldest keeps one, the others are told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelport.api.route import Route, prefix_of
 from modelport_operator.config import Config
@@ -11,38 +10,54 @@ from modelport_operator.resources import Manifest
 from modelport_operator.store import Key, key_of
 
 
-def is_host_taken(resource: Manifest, resources: Iterable[tuple[Key, Manifest]], config: Config) -> bool:
-    """Tell whether an older resource claims the same host and path.
+class Standing(NamedTuple):
+    """How a resource stands among those that make one claim: the least of these has the route."""
 
-    The API server tells seconds apart; of those made in one second, the one that is routed already counts as older.
-    """
-    claim = find_claim(resource, config)
-    if claim is None:
-        return False
-    rank = _rank(resource, claim)
-    return any(find_claim(other, config) == claim and _rank(other, claim) < rank for _, other in resources)
+    created: str
+    waits: bool
+    """The API server tells seconds apart; of those made in one second, the one that is routed already is the least."""
+    uid: str
 
 
-def find_rivals(
-    before: Manifest | None, after: Manifest | None, resources: Iterable[tuple[Key, Manifest]], config: Config
-) -> list[Key]:
-    """Return the other resources that claim a route which one resource has just taken up, been given or given up.
+class Claims:
+    """Which route each resource asks for."""
 
-    `before` and `after` are that resource; None where it does not exist.
-    """
-    standings = {_standing(each, config) for each in (before, after)}
-    one = after or before
-    if len(standings) == 1 or one is None:
-        return []
-    claims = {claim for claim, _ in standings if claim is not None}
-    return [key for key, other in resources if key != key_of(one) and find_claim(other, config) in claims]
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._claims: dict[Key, Route] = {}
+        self._claimants: dict[Route, dict[Key, Standing]] = {}
+
+    def is_taken(self, key: Key) -> bool:
+        """Tell whether an older resource claims the same host and path as this one."""
+        claim = self._claims.get(key)
+        if claim is None:
+            return False
+        standings = self._claimants[claim]
+        return min(standings.values()) < standings[key]
+
+    def take(self, key: Key, resource: Manifest | None) -> list[Key]:
+        """Note what a resource claims now, None if it is gone; return the others whom the change concerns."""
+        claim = None if resource is None else find_claim(resource, self._config)
+        standing = None if resource is None or claim is None else stand(resource, claim)
+        former = self._claims.pop(key, None)
+        before = None if former is None else self._claimants[former].pop(key)
+        if claim is not None and standing is not None:
+            self._claims[key] = claim
+            self._claimants.setdefault(claim, {})[key] = standing
+        concerned: list[Key] = []
+        if (claim, standing) != (former, before):
+            for route in {claim, former}:
+                concerned += [each for each in self._claimants.get(route, ()) if each != key] if route else []
+        if former is not None and not self._claimants[former]:
+            del self._claimants[former]
+        return concerned
 
 
 def find_claim(resource: Manifest, config: Config) -> Route | None:
     """Return the route that a resource asks for, if it does and there is a host for it.
 
-    It is read without parsing, since each reconciliation of a routed model looks at all the others. Where a Gateway's
-    listener knows the host, the Gateway stands for it: a slash is in no host's name.
+    It is read without parsing: what breaks a rule elsewhere keeps its route. Where a Gateway's listener knows the host,
+    the Gateway stands for it: a slash is in no host's name.
     """
     access: dict[str, Any] = resource["spec"].get("access", {})
     namespace, name = key_of(resource)
@@ -56,15 +71,10 @@ def find_claim(resource: Manifest, config: Config) -> Route | None:
     return Route(host or listener, prefix_of(host, asked.get("path"), namespace, name))
 
 
-def _rank(resource: Manifest, claim: Route) -> tuple[str, bool, str]:
-    """Order those who make one claim: the least has it."""
+def stand(resource: Manifest, claim: Route) -> Standing:
+    """Return how a resource stands in a claim."""
     metadata = resource["metadata"]
-    return metadata.get("creationTimestamp", ""), not _is_routed(resource, claim), metadata["uid"]
-
-
-def _standing(resource: Manifest | None, config: Config) -> tuple[Route | None, bool]:
-    claim = None if resource is None else find_claim(resource, config)
-    return claim, resource is not None and claim is not None and _is_routed(resource, claim)
+    return Standing(metadata.get("creationTimestamp", ""), not _is_routed(resource, claim), metadata["uid"])
 
 
 def _is_routed(resource: Manifest, claim: Route) -> bool:

@@ -44,9 +44,7 @@ DURATION: Final = Metric(
     "modelport_operator_reconcile_duration_seconds", Histogram, "Time of one reconciliation, whatever its result."
 )
 QUEUE: Final = Metric("modelport_operator_queue_length", Gauge, "Resources that wait for their reconciliation.")
-MODELS: Final = Metric(
-    "modelport_operator_models", Gauge, "PublishedModels by their state, counted at each resync.", ("state",)
-)
+MODELS: Final = Metric("modelport_operator_models", Gauge, "PublishedModels by their state.", ("state",))
 LEADER: Final = Metric(
     "modelport_operator_leader", Gauge, "1 while this process works; 0 while it waits for the Lease."
 )

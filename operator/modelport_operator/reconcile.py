@@ -22,12 +22,12 @@ from modelport_operator.desired import build_children
 from modelport_operator.desired.base import Context
 from modelport_operator.desired.config_maps import config_digest
 from modelport_operator.events import build_events
-from modelport_operator.hosts import is_host_taken
+from modelport_operator.hosts import Claims
 from modelport_operator.images import choose_images
 from modelport_operator.keys import Keys, ensure_keys
 from modelport_operator.names import LIVE, deployment_name, is_config_name, key_digests_name, live_name
 from modelport_operator.readiness import Gateways
-from modelport_operator.replicas import decide_replicas, with_replicas
+from modelport_operator.replicas import DEFAULT, decide_replicas, with_replicas
 from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Kind, Manifest, kind_of
 from modelport_operator.status import Facts, build_invalid_status, build_status
 from modelport_operator.status.facts import STUCK_SECONDS, is_rolled_out, pod_is_ready
@@ -48,6 +48,8 @@ class Reconciler:
 
     cluster: Cluster
     config: Config
+    claims: Claims
+    """Whose each route is."""
     optional: frozenset[Kind] = frozenset()
     """The optional kinds that the cluster has; the resync looks again."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -111,7 +113,7 @@ class Reconciler:
             upgrade=images.upgrade,
             optional=self.optional,
             instances=max(1, sum(map(pod_is_ready, self._pods(resource)))),
-            host_taken=is_host_taken(resource, self.cluster.store.resources(), self.config),
+            host_taken=self.claims.is_taken(key_of(resource)),
             key_digests=keys.digests,
             pins=pins_of(resource, digest),
         )
@@ -135,7 +137,7 @@ class Reconciler:
             return applied
         keep = {(kind_of(each), each["metadata"]["name"]) for each in wanted}
         await self.cluster.prune(resource, keep | self._may_be_mounted(resource))
-        if count is not None:
+        if count is not None and not (live is None and count == DEFAULT):
             await self.cluster.scale(key.namespace, deployment_name(key.name), count)
         return applied
 

@@ -11,6 +11,9 @@ from modelport.api.execution import Execution
 from modelport_operator.names import FIELD_MANAGER
 from modelport_operator.resources import Manifest
 
+DEFAULT = 1
+"""That the API server gives to a Deployment that says nothing; nobody owns the field then, and nobody has to let go."""
+
 
 def decide_replicas(execution: Execution, running: bool, current: int | None) -> int | None:
     """Return the number to set; None where the present one is right or is the autoscaler's to choose.
@@ -32,22 +35,24 @@ def decide_replicas(execution: Execution, running: bool, current: int | None) ->
 
 
 def with_replicas(deployment: Manifest, live: Manifest | None, wanted: int | None) -> Manifest:
-    """Return the manifest with a number of Pods for as long as nobody else owns that field.
+    """Return the manifest with a number of Pods where it begins with another one than the API server's own.
 
-    So a new Deployment begins with the right number, and the first apply after `/scale` lets go of it.
+    It stays there for as long as nobody else owns that field: the first apply after `/scale` lets go of it.
     """
-    if live is not None and _is_owned_elsewhere(live):
-        return deployment
-    current = None if live is None else live["spec"].get("replicas")
-    replicas = current if wanted is None else wanted
+    if live is None:
+        replicas = None if wanted == DEFAULT else wanted
+    elif _owners(live) == {FIELD_MANAGER}:
+        replicas = live["spec"].get("replicas") if wanted is None else wanted
+    else:
+        replicas = None
     if replicas is None:
         return deployment
     return {**deployment, "spec": {**deployment["spec"], "replicas": replicas}}
 
 
-def _is_owned_elsewhere(live: Manifest) -> bool:
-    return any(
-        "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
+def _owners(live: Manifest) -> set[str]:
+    return {
+        entry.get("manager", "")
         for entry in live["metadata"].get("managedFields", ())
-        if entry.get("manager") != FIELD_MANAGER
-    )
+        if "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
+    }

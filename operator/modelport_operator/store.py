@@ -6,7 +6,7 @@ kopf's events fill it; a slow resync replaces it, because a watch that broke may
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from modelport_operator.resources import DEPLOYMENT, POD, PUBLISHED_MODEL, Kind, Manifest
@@ -26,8 +26,8 @@ GRAVES = 10_000
 """Objects that are gone and still remembered: far more than end while one call is under way."""
 
 
-SHORT = 100
-"""Characters of a text that may well stand in other objects too."""
+SHARED = 100_000
+"""Parts that objects may share, beyond which sharing begins anew: what a thousand resources have, some times over."""
 
 
 REPLICAS: Manifest = {"f:spec": {"f:replicas": {}}}
@@ -38,8 +38,11 @@ class Store:
     """Objects by kind, namespace and name."""
 
     def __init__(self) -> None:
+        self.on_resource: Callable[[Key, Manifest | None], None] = lambda key, resource: None
+        """Called with each PublishedModel that is another than before, None for one that is gone."""
         self._objects: dict[Kind, dict[Key, Manifest]] = {}
         self._owned: dict[Key, dict[tuple[Kind, str], Manifest]] = {}
+        self._parts = Parts()
         self._gone: dict[str, int] = {}
         """By uid, the version at which an object ended. The answer to a write of ours, or a list, may come after the
         watch's word of the end, and must not bring the object back."""
@@ -54,9 +57,10 @@ class Store:
         if known is not None and version < version_of(known):
             return None  # of the same object, or of one that had the name before
         self._remove(kind, key, obj)
-        obj = _compact(_without_unread(kind, obj))
+        obj = self._parts.share(_without_unread(kind, obj))
         self._objects.setdefault(kind, {})[key] = obj
         if kind is PUBLISHED_MODEL:
+            self.on_resource(key, obj)
             return key
         owner = owner_of(obj)
         if owner is not None:
@@ -76,16 +80,19 @@ class Store:
         known = self._objects.get(kind, {}).get(key)
         if known is not None and known["metadata"]["uid"] != uid:
             return owner_of(obj) if kind is not PUBLISHED_MODEL else key
-        return self._remove(kind, key, obj)
+        return self._forget(kind, key, obj)
 
-    def replace(self, kind: Kind, objects: Iterable[Manifest], version: int) -> None:
-        """Take a full list as the truth of the version at which it was made; what is newer stays."""
-        listed = {key_of(obj): obj for obj in objects}
+    def keep(self, kind: Kind, listed: Collection[Key], version: int) -> None:
+        """Forget what a full list has not; `version` is that of the list, and what is newer stays."""
         for key, known in list(self._objects.get(kind, {}).items()):
             if key not in listed and version_of(known) <= version:
-                self._remove(kind, key, known)
-        for obj in listed.values():
-            self.put(kind, obj)
+                self._forget(kind, key, known)
+
+    def _forget(self, kind: Kind, key: Key, obj: Manifest) -> Key | None:
+        owner = self._remove(kind, key, obj)
+        if kind is PUBLISHED_MODEL:
+            self.on_resource(key, None)
+        return owner
 
     def _remove(self, kind: Kind, key: Key, obj: Manifest) -> Key | None:
         known = self._objects.get(kind, {}).pop(key, None)
@@ -107,9 +114,9 @@ class Store:
         """Return a PublishedModel."""
         return self._objects.get(PUBLISHED_MODEL, {}).get(key)
 
-    def resources(self) -> Iterator[tuple[Key, Manifest]]:
-        """Yield every PublishedModel."""
-        yield from list(self._objects.get(PUBLISHED_MODEL, {}).items())
+    def resources(self) -> list[Key]:
+        """Return the place of every PublishedModel."""
+        return list(self._objects.get(PUBLISHED_MODEL, {}))
 
     def children(self, key: Key) -> Mapping[tuple[Kind, str], Manifest]:
         """Return what a resource owns, by kind and name."""
@@ -159,16 +166,48 @@ def _of_pod(spec: Manifest) -> Manifest:
     return kept
 
 
-def _compact(value: Any) -> Any:
-    """Return a copy that shares its names and short texts with all others: they are the same in most objects."""
-    match value:
-        case dict():
-            return {sys.intern(name): _compact(part) for name, part in value.items()}
-        case list():
-            return [_compact(part) for part in value]
-        case str() if len(value) <= SHORT:
-            return sys.intern(value)
-    return value
+class Parts:
+    """Parts of objects that are kept once, however many objects have them: of most objects nearly all.
+
+    What is shared must never be changed, and nothing that a store gives out is.
+    """
+
+    def __init__(self, most: int = SHARED) -> None:
+        self._most = most
+        self._met: set[int] = set()
+        """Hashes of parts that were met once: most of these belong to one object alone, and are not worth an entry."""
+        self._known: dict[Any, Any] = {}
+        """Parts by what they are made of; a part within one goes by its identity, and lives as long as that one."""
+
+    def __len__(self) -> int:
+        return len(self._known) + len(self._met)
+
+    def share(self, value: Any) -> Any:
+        """Return an equal value, of which every part that is known already is the known one."""
+        if len(self) > self._most:
+            self._known, self._met = {}, set()
+        return self._share(value)
+
+    def _share(self, value: Any) -> Any:
+        match value:
+            case dict():
+                made = {sys.intern(name): self._share(part) for name, part in value.items()}
+                return self._keep((dict, *((name, id(part)) for name, part in made.items())), made)
+            case list():
+                parts = [self._share(part) for part in value]
+                return self._keep((list, *map(id, parts)), parts)
+            case _:  # 1 is not True, though Python says that they are equal
+                return self._keep((type(value), value), value)
+
+    def _keep(self, key: Any, part: Any) -> Any:
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        if (met := hash(key)) in self._met:
+            self._known[key] = part
+        else:
+            self._met.add(met)
+        return part
 
 
 def version_of(obj: Manifest) -> int:

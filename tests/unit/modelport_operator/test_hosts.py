@@ -10,7 +10,7 @@ import pytest
 from modelport.api import PublishedModel
 from modelport_operator.addresses import find_route
 from modelport_operator.config import Config
-from modelport_operator.hosts import find_claim, find_rivals, is_host_taken
+from modelport_operator.hosts import Claims, find_claim
 from modelport_operator.store import key_of
 
 CONFIG = Config(runtime_image="r", triton_image="t", shared_host="shared.example.com")
@@ -21,6 +21,13 @@ def resource(name: str, day: int, access: dict[str, Any], namespace: str = "visi
     created = f"2026-11-{day:02}T00:00:00Z"
     metadata = {"name": name, "namespace": namespace, "uid": f"uid-{name}", "creationTimestamp": created}
     return {"metadata": metadata, "spec": {"access": access}}
+
+
+def claims_of(*resources: dict[str, Any], config: Config = CONFIG) -> Claims:
+    claims = Claims(config)
+    for each in resources:
+        claims.take(key_of(each), each)
+    return claims
 
 
 HOST = {"host": "a.example.com"}
@@ -58,15 +65,16 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
 @pytest.mark.parametrize(("elder", "younger", "taken"), CASES.values(), ids=CASES)
 def test_two_claims(elder: dict[str, Any], younger: dict[str, Any], taken: bool) -> None:
     first, second = resource("first", 1, elder), resource("second", 2, younger)
-    known = [(key_of(each), each) for each in (second, first)]
-    assert is_host_taken(second, known, CONFIG) is taken
-    assert not is_host_taken(first, known, CONFIG)
+    claims = claims_of(second, first)
+    assert claims.is_taken(key_of(second)) is taken
+    assert not claims.is_taken(key_of(first))
 
 
 def test_of_two_made_in_one_second_the_same_one_gives_way_whoever_looks() -> None:
     one, other = resource("one", 1, {"ingress": HOST}), resource("other", 1, {"ingress": HOST})
-    known = [(key_of(each), each) for each in (one, other)]
-    assert is_host_taken(one, known, CONFIG) != is_host_taken(other, known, CONFIG)
+    for claims in (claims_of(one, other), claims_of(other, one)):
+        assert not claims.is_taken(key_of(one))
+        assert claims.is_taken(key_of(other))
 
 
 def routed(resource: dict[str, Any], url: str = "https://a.example.com") -> dict[str, Any]:
@@ -88,8 +96,8 @@ def test_of_two_made_in_one_second_the_one_that_has_the_route_keeps_it(
 ) -> None:
     both = {name: resource(name, 1, access) for name in ("one", "other")}
     both[holder] = routed(both[holder], url)
-    known = [(key_of(each), each) for each in both.values()]
-    assert {name: is_host_taken(each, known, CONFIG) for name, each in both.items()} == {
+    claims = claims_of(*both.values())
+    assert {name: claims.is_taken(key_of(each)) for name, each in both.items()} == {
         name: name != holder for name in both
     }
 
@@ -97,40 +105,45 @@ def test_of_two_made_in_one_second_the_one_that_has_the_route_keeps_it(
 def test_of_two_made_in_one_second_the_one_that_had_another_route_comes_after_the_one_that_has_it() -> None:
     one, other = resource("one", 1, {"ingress": HOST}), resource("other", 1, {"ingress": HOST})
     one, other = routed(one, "https://former.example.com"), routed(other)
-    known = [(key_of(each), each) for each in (one, other)]
-    assert is_host_taken(one, known, CONFIG)
-    assert not is_host_taken(other, known, CONFIG)
+    claims = claims_of(one, other)
+    assert claims.is_taken(key_of(one))
+    assert not claims.is_taken(key_of(other))
 
 
 def test_the_older_one_wins_against_one_that_is_routed() -> None:
     elder, younger = resource("elder", 1, {"ingress": HOST}), routed(resource("younger", 2, {"ingress": HOST}))
-    known = [(key_of(each), each) for each in (elder, younger)]
-    assert not is_host_taken(elder, known, CONFIG)
-    assert is_host_taken(younger, known, CONFIG)
+    claims = claims_of(elder, younger)
+    assert not claims.is_taken(key_of(elder))
+    assert claims.is_taken(key_of(younger))
 
 
 def test_rivals_look_again_when_one_comes_changes_its_claim_is_routed_or_goes() -> None:
     one, other = resource("one", 1, {"ingress": HOST}), resource("other", 1, {"ingress": HOST})
     elsewhere = resource("one", 1, {"ingress": {"host": "b.example.com"}})
-    known = [(key_of(other), other)]
+    claims, key = claims_of(other), key_of(one)
 
-    def rivals(before: dict[str, Any] | None, after: dict[str, Any] | None) -> bool:
-        return find_rivals(before, after, known, CONFIG) == [key_of(other)]
+    def concerns_other(now: dict[str, Any] | None) -> bool:
+        concerned = claims.take(key, now)
+        assert concerned in ([], [key_of(other)])
+        return bool(concerned)
 
-    assert rivals(None, one)
-    assert rivals(elsewhere, one)
-    assert rivals(one, elsewhere)
-    assert rivals(one, routed(one))
-    assert rivals(one, None)
-    assert not rivals(one, one)
-    assert not rivals(routed(one), routed(one))
-    assert not rivals(elsewhere, None)
+    assert concerns_other(one)
+    assert not concerns_other(one)
+    assert concerns_other(routed(one))
+    assert not concerns_other(routed(one))
+    assert concerns_other(elsewhere)
+    assert not concerns_other(routed(elsewhere, "https://b.example.com"))
+    assert concerns_other(one)
+    assert concerns_other(None)
+    assert not concerns_other(None)
+    assert not claims.is_taken(key)
+    assert not claims.is_taken(key_of(other))
 
 
 def test_without_a_shared_host_an_ingress_that_names_none_claims_nothing() -> None:
     first, second = (resource(name, 1, {"ingress": {"path": "/cups"}}) for name in ("first", "second"))
-    known = [(key_of(each), each) for each in (first, second)]
-    assert not any(is_host_taken(each, known, WITHOUT_SHARED_HOST) for each in (first, second))
+    claims = claims_of(first, second, config=WITHOUT_SHARED_HOST)
+    assert not any(claims.is_taken(key_of(each)) for each in (first, second))
 
 
 @pytest.mark.parametrize("config", [CONFIG, WITHOUT_SHARED_HOST], ids=["a shared host", "no shared host"])

@@ -8,9 +8,12 @@ import pytest
 
 from modelport_operator.cluster import Cluster
 from modelport_operator.config import Config
+from modelport_operator.hosts import Claims
 from modelport_operator.reconcile import Reconciler
 from modelport_operator.resources import Manifest
 from modelport_operator.store import Key
+
+CONFIG = Config(runtime_image="i", triton_image="i")
 
 
 def resource(uri: str = "s3://models/cups/", **metadata: Any) -> Manifest:
@@ -33,14 +36,14 @@ def resource(uri: str = "s3://models/cups/", **metadata: Any) -> Manifest:
     ],
 )
 def test_a_resource_is_parsed_when_it_has_changed(changed: Manifest, again: bool) -> None:
-    reconciler = Reconciler(cast(Cluster, None), Config(runtime_image="i", triton_image="i"))
+    reconciler = Reconciler(cast(Cluster, None), CONFIG, Claims(CONFIG))
     before, after = reconciler._parse(resource()), reconciler._parse(changed)
     assert (after is not before) == again
     assert after.spec.model.source.uri == changed["spec"]["model"]["source"]["uri"]
 
 
 def test_one_that_is_gone_is_forgotten() -> None:
-    reconciler = Reconciler(cast(Cluster, None), Config(runtime_image="i", triton_image="i"))
+    reconciler = Reconciler(cast(Cluster, None), CONFIG, Claims(CONFIG))
     before = reconciler._parse(resource())
     reconciler.forget(Key("vision", "cups"))
     assert reconciler._parse(resource()) is not before

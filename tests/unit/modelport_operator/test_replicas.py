@@ -67,6 +67,8 @@ def live(replicas: int, **managers: str) -> dict[str, Any]:
 
 HAND_OVER: dict[str, tuple[dict[str, Any] | None, int | None, int | None]] = {
     "a new Deployment begins with the number": (None, 3, 3),
+    "a new Deployment with the API server's own number says nothing": (None, 1, None),
+    "a number that nobody owns is left to /scale": (live(1), 3, None),
     "a new Deployment without a number has the API server's": (None, None, None),
     "an applied number stays until another owns it": (live(3, modelport="replicas"), None, 3),
     "an applied number is changed by us until then": (live(3, modelport="replicas"), 0, 0),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
 from modelport_operator.resources import CONFIG_MAP, DEPLOYMENT, POD, PUBLISHED_MODEL, Kind, Manifest
-from modelport_operator.store import GRAVES, Key, Store
+from modelport_operator.store import GRAVES, Key, Parts, Store, key_of
 
 CUPS = Key("vision", "cups")
 
@@ -76,7 +77,10 @@ def test_what_is_known_in_the_end(story: list[tuple[str, Any]], stays: int | Non
             case "drop":
                 store.drop(CONFIG_MAP, told)
             case "list":
-                store.replace(CONFIG_MAP, *told)
+                listed, version = told
+                for each in listed:
+                    store.put(CONFIG_MAP, each)
+                store.keep(CONFIG_MAP, set(map(key_of, listed)), version)
     found = live(store)
     assert (found and int(found["metadata"]["resourceVersion"])) == stays
     assert (CONFIG_MAP, "cups-live") in store.children(CUPS) if stays else not store.children(CUPS)
@@ -100,9 +104,44 @@ def test_a_resource_is_found_by_its_key() -> None:
     store = Store()
     assert store.put(PUBLISHED_MODEL, resource(1)) == CUPS
     assert store.resource(CUPS) == resource(1)
-    assert list(store.resources()) == [(CUPS, resource(1))]
+    assert store.resources() == [CUPS]
     assert store.drop(PUBLISHED_MODEL, resource(2)) == CUPS
     assert store.resource(CUPS) is None
+
+
+def test_each_change_of_a_resource_is_told_once() -> None:
+    told: list[tuple[Key, Manifest | None]] = []
+    store = Store()
+    store.on_resource = lambda key, found: told.append((key, found))
+    store.put(PUBLISHED_MODEL, resource(2))
+    store.put(PUBLISHED_MODEL, resource(1))
+    store.put(CONFIG_MAP, child(3))
+    store.put(PUBLISHED_MODEL, resource(4, "m2"))
+    store.drop(PUBLISHED_MODEL, resource(3))
+    store.keep(PUBLISHED_MODEL, {CUPS}, 5)
+    store.keep(PUBLISHED_MODEL, set(), 5)
+    assert told == [(CUPS, resource(2)), (CUPS, resource(4, "m2")), (CUPS, None)]
+
+
+def test_what_many_objects_have_is_kept_once() -> None:
+    parts = Parts()
+    probe = {"httpGet": {"path": "/readyz", "port": 9090}, "periodSeconds": 2, "exec": ["a", True, 1, None, 1.0]}
+
+    def made(name: str) -> Manifest:
+        return {"name": name, "probe": copy.deepcopy(probe)}
+
+    objects = [parts.share(made(f"cups-{number}")) for number in range(6)]
+    assert objects == [made(f"cups-{number}") for number in range(6)]
+    assert objects[-1]["probe"] is objects[-2]["probe"]
+    assert [type(each) for each in objects[-1]["probe"]["exec"]] == [str, bool, int, type(None), float]
+    assert objects[-1] is not objects[-2]
+
+
+def test_what_is_shared_is_bounded() -> None:
+    parts = Parts(most=10)
+    for number in range(1000):
+        assert parts.share({"number": number, "same": {"a": "b"}}) == {"number": number, "same": {"a": "b"}}
+        assert len(parts) <= 10 + 4
 
 
 def test_ends_are_not_remembered_for_ever() -> None:
