@@ -81,7 +81,8 @@ async def until_closed() -> None:
     """Wait until no connection is left: aiohttp closes them in the background, which takes a busy machine its time."""
     selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
     deadline = time.monotonic() + STOP_SECONDS / 2
-    while len(selector.get_map()) > 1 and time.monotonic() < deadline:  # the loop's own pipe stays
+    # The loop's own pipe stays.
+    while len(selector.get_map()) > 1 and time.monotonic() < deadline:  # noqa: ASYNC110 - nobody tells of it
         await asyncio.sleep(0.02)
 
 

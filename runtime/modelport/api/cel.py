@@ -17,7 +17,7 @@ from typing import Any
 from modelport.api.frozen import Frozen, Rule
 
 REMEMBERED = 4096
-"""Outcomes of rules: to evaluate one takes a millisecond, and a thousand resources are alike in most of their blocks."""
+"""Outcomes of rules: one takes a millisecond, and a thousand resources are alike in most of their blocks."""
 
 
 def broken_rules(resource: Frozen, old: Frozen | None = None) -> Iterator[tuple[str, str]]:
