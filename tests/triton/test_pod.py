@@ -142,6 +142,13 @@ def manifest(uri: str, *, fmt: str = "ONNX", **spec: Any) -> PublishedModel:
     return parse_manifest({**head, "spec": {"model": model, **spec}}, where="test")
 
 
+def with_versions(resource: PublishedModel, versions: Mapping[str, Any]) -> PublishedModel:
+    """Return the resource with `spec.model.versions`."""
+    spec = resource.to_manifest()["spec"]
+    head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": resource.metadata.name}}
+    return parse_manifest({**head, "spec": {**spec, "model": {**spec["model"], "versions": versions}}}, where="test")
+
+
 @pytest.fixture(scope="module")
 def pod(triton: TritonInstallation, examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pod]:
     """A Pod whose init container has ended; the other two run."""
@@ -203,6 +210,72 @@ class TritonPythonModel:
     def execute(self, requests):
         return []
 """
+
+
+WHOLE = """
+import numpy
+import triton_python_backend_utils as backend
+
+class TritonPythonModel:
+    @staticmethod
+    def auto_complete_config(config):
+        config.add_input({"name": "x", "data_type": "TYPE_FP32", "dims": [-1]})
+        config.add_output({"name": "y", "data_type": "TYPE_FP32", "dims": [1]})
+        return config
+
+    def initialize(self, args):
+        self.version = numpy.array([int(args["model_version"])], numpy.float32)
+
+    def execute(self, requests):
+        return [backend.InferenceResponse([backend.Tensor("y", self.version)]) for _ in requests]
+"""
+
+
+LOADS_SECONDS = 90
+"""For starting five processes of Python's and ending some, on a machine that has other things to do."""
+
+
+@pytest.mark.timeout(4 * LOADS_SECONDS)
+def test_a_version_that_cannot_be_loaded_leaves_its_elders_serving(triton: TritonInstallation, tmp_path: Path) -> None:
+    for version, code in ((2, WHOLE), (3, WHOLE), (4, BROKEN)):
+        (tmp_path / "source" / str(version)).mkdir(parents=True)
+        (tmp_path / "source" / str(version) / "model.py").write_text(code)
+    model = manifest(f"file:{tmp_path}/source", fmt="Python")
+    versions = {"policy": "Specific", "specific": [2, 3, 4], "labels": {"canary": 4, "stable": 2}}
+    pod = Pod(tmp_path / "pod", triton, with_versions(model, versions))
+
+    def ask(version: str = "") -> requests.Response:
+        url = f"http://127.0.0.1:{pod.port}/v1/models/half_plus_two{version}:predict"
+        return requests.post(url, json={"instances": [1.0]}, headers={"x-api-key": "key"}, timeout=10)
+
+    def serves_the_elders() -> None:
+        pod.eventually(lambda: pod.ask("/readyz")[0] == 200, LOADS_SECONDS)
+        assert ask().json() == {"predictions": [3.0]}
+        assert ask("/versions/2").json() == ask("/labels/stable").json() == {"predictions": [2.0]}
+        refused = ask("/labels/canary")
+        assert refused.status_code == 503
+        assert "the weights are of another network" in refused.text
+        status, body = pod.ask("/readyz")
+        told = parse_readiness(status, json.dumps(body).encode(), "half_plus_two")
+        assert told is not None
+        cause = diagnose_versions(told)
+        assert cause is not None
+        assert cause.message.startswith("version 4: Internal: ValueError: the weights are of another network")
+        assert pod.ask("/livez/triton") == (200, {"alive": True, "reason": ""})
+
+    code, words = pod.fetch()
+    assert (code, json.loads(words)["serving"]) == (0, ["2", "3", "4"])
+    try:
+        pod.start("triton")
+        pod.start("gateway")
+        serves_the_elders()
+        pod.processes["triton"].kill()
+        pod.processes["triton"].wait(10)
+        pod.eventually(lambda: pod.ask("/readyz")[0] == 503)
+        pod.start("triton")
+        serves_the_elders()
+    finally:
+        pod.stop()
 
 
 def test_a_model_that_cannot_be_loaded_is_told_and_triton_left_in_peace(

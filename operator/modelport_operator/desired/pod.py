@@ -207,6 +207,7 @@ def _build_gateway(context: Context) -> Manifest:
             f"--triton-metrics=http://127.0.0.1:{TRITON_METRICS_PORT}/metrics",
             f"--secrets={SECRETS}",
             f"--drain-seconds={context.model.spec.limits.timeout_seconds}",
+            f"--repository={MODELS}",
             "--log-format=json",
         ],
         "env": [{"name": "HOME", "value": TEMPORARY}],
@@ -236,6 +237,7 @@ def _build_gateway(context: Context) -> Manifest:
             _mount("live", f"{SERVING}/live", read_only=True),
             *([_mount("keys", f"{SERVING}/keys", read_only=True)] if context.key_digests is not None else []),
             _mount("gateway-tmp", TEMPORARY),
+            _mount("models", MODELS, read_only=True),
             *_secret_mounts(context),
         ],
     }

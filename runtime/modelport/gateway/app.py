@@ -70,7 +70,7 @@ class Gateway:
 
     def __init__(self, options: GatewayOptions, metrics: GatewayMetrics, triton: Triton) -> None:
         self.metrics = metrics
-        self.models = Models(triton)
+        self.models = Models(triton, options.repository if options.worker_index == 0 else None)
         self.draining = False
         self.config_problems: tuple[str, ...] = ()
         """What of the configuration in force could not be used."""

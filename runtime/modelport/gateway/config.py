@@ -41,6 +41,9 @@ class GatewayOptions:
     """Triton's gRPC address, HOST:PORT; beside the gateway in its Pod by default."""
     triton_metrics: str | None = None
     """URL of Triton's own metrics, to pass them on. None: they are not."""
+    repository: Path | None = None
+    """Triton's model repository, in a Pod, where the gateway has Triton load the versions that can be loaded when
+    another one cannot. None: who loads the models sees to that."""
     host: str = "0.0.0.0"  # noqa: S104  in a Pod the Service must reach it
     """Address to listen on; all of IPv4 by default."""
     port: int = GATEWAY_PORT

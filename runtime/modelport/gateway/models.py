@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from math import inf
+from pathlib import Path
 from time import monotonic
 
 from modelport.api import ServedModel, model_name
@@ -22,6 +23,7 @@ from modelport.gateway.errors import (
 )
 from modelport.gateway.formats.base import VersionState
 from modelport.gateway.live_model import LiveModel, Version
+from modelport.gateway.partial_load import Rescue
 from modelport.gateway.triton import Triton
 from modelport.gateway.triton_protobuf import zero_request
 
@@ -40,8 +42,10 @@ PROBE_TIMEOUT = 10.0
 class Models:
     """All models by name."""
 
-    def __init__(self, triton: Triton) -> None:
+    def __init__(self, triton: Triton, repository: Path | None = None) -> None:
+        """Take Triton, and its model repository where it is the gateway's to load what can be (`partial_load.py`)."""
         self._triton = triton
+        self._rescue = Rescue(triton, repository)
         self._models: dict[str, LiveModel] = {}
         self._wake = asyncio.Event()
         self.triton_up = False
@@ -105,13 +109,16 @@ class Models:
             log.info("Triton is up")
         self.triton_up, self.lost_at = True, None
         for model in self:
-            await self._update(model, found.get(model.name, ()))
+            states = found.get(model.name, ())
+            await self._update(model, states)
+            self._rescue.look(model.name, states)
 
     def _lost(self, error: GatewayError) -> None:
         if self.triton_up:
             log.warning("Triton is gone: %s", error.message)
             self.lost_at = monotonic()
         self.triton_up = False
+        self._rescue.forget()
         for model in self:
             model.versions = {}
             model.trouble = "Triton is starting or restarting"

@@ -95,6 +95,12 @@ class Triton:
                 states.append(VersionState(0, model.state or "UNAVAILABLE", model.reason))
         return {name: tuple(sorted(states, key=lambda state: state.version)) for name, states in found.items()}
 
+    async def load(self, name: str, config: str) -> None:
+        """Load a model by a configuration, as JSON, that takes the place of its file's; may take minutes."""
+        request = service_pb2.RepositoryModelLoadRequest(model_name=name)
+        request.parameters["config"].string_param = config
+        await _translated(self._stub.RepositoryModelLoad(request))
+
     async def meta(self, name: str, version: int, *, scalar_rows: bool) -> ModelMeta:
         """What a loaded version takes and gives; see `triton_protobuf.parse_meta`."""
         which = {"name": name, "version": str(version)}

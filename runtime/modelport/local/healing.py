@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import psutil
 
+from modelport.gateway.formats.base import VersionState
 from modelport.gateway.live_model import STOPPED
 from modelport.gateway.liveness import SLOW_SECONDS
 from modelport.local.errors import LoadError
@@ -81,12 +82,14 @@ class Healer:
         return find_silent(readiness, states)
 
 
-def find_silent(readiness: Mapping[str, Any], states: Mapping[str, Mapping[int, str]]) -> list[str]:
+def find_silent(readiness: Mapping[str, Any], states: Mapping[str, Iterable[VersionState]]) -> list[str]:
     """Compare what the gateway sees (`/readyz`) with what Triton says (state of each version of each model)."""
     return [
         name
         for name, model in readiness.get("models", {}).items()
-        if not model.get("ready") and model.get("reason") != STOPPED.reason and "READY" in states.get(name, {}).values()
+        if not model.get("ready")
+        and model.get("reason") != STOPPED.reason
+        and any(each.state == "READY" for each in states.get(name, ()))
     ]
 
 

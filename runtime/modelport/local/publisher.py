@@ -20,6 +20,7 @@ from pathlib import Path
 from modelport.api import PublishedModel, ServedModel
 from modelport.api.serving import model_file
 from modelport.errors import ModelportError
+from modelport.gateway.partial_load import config_of, find_loadable
 from modelport.local.display import Display
 from modelport.local.errors import LoadError, ServeError, TritonDown
 from modelport.local.manifests import Manifest
@@ -142,9 +143,23 @@ class Publisher:
         if self.triton is None:
             return
         try:
-            await self.triton.load(name)
+            await self._load_what_can_be(self.triton, name)
         except LoadError as error:
             log.error("model %s: Triton cannot load it: %s", name, error, extra={"model": name})
+
+    async def _load_what_can_be(self, triton: TritonModels, name: str) -> None:
+        """Have Triton load a model; where a version of it cannot be loaded, the others without it."""
+        try:
+            await triton.load(name)
+        except TritonDown:
+            raise
+        except LoadError as error:
+            versions = find_loadable((await triton.states()).get(name, ()))
+            if not versions:
+                raise
+            told = ", ".join(map(str, versions))
+            log.error("model %s: %s; served without it: %s", name, error, told, extra={"model": name})
+            await triton.load(name, config_of(self.state.repository, name, versions))
 
     async def _prepare_and_say(self, manifest: Manifest) -> Published:
         prepared = await self._prepare(manifest)
@@ -183,7 +198,7 @@ class Publisher:
             return
         self.stopped.discard(manifest.name)
         try:
-            await self.triton.load(manifest.name)
+            await self._load_what_can_be(self.triton, manifest.name)
         except TritonDown:
             raise
         except LoadError as error:

@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 import aiohttp
 import psutil
 
+from modelport.gateway.formats.base import VersionState
 from modelport.local.errors import LoadError, TritonDown
 from modelport.local.process import Command
 from modelport.local.triton_install import TritonInstallation
@@ -134,26 +135,31 @@ class TritonModels:
                 return
             await asyncio.sleep(0.05)
 
-    async def load(self, name: str) -> None:
-        """Load a model, or load it anew where its files changed; raise LoadError with Triton's reason."""
-        await self._post(f"models/{name}/load", LOAD_SECONDS)
+    async def load(self, name: str, config: str | None = None) -> None:
+        """Load a model, or load it anew where its files changed; raise LoadError with Triton's reason.
+
+        `config` is JSON that takes the place of the model's own config.pbtxt.
+        """
+        body = {} if config is None else {"parameters": {"config": config}}
+        await self._post(f"models/{name}/load", LOAD_SECONDS, body)
 
     async def unload(self, name: str) -> None:
         """Forget a model; its requests in flight end first."""
         await self._post(f"models/{name}/unload", 30)
 
-    async def states(self) -> dict[str, dict[int, str]]:
-        """The state of each version of each model that Triton knows: READY, LOADING, UNLOADING, UNAVAILABLE."""
-        states: dict[str, dict[int, str]] = {}
+    async def states(self) -> dict[str, list[VersionState]]:
+        """The state of each version of each model that Triton knows."""
+        states: dict[str, list[VersionState]] = {}
         for entry in await self._post("index", 10):
             if entry.get("version"):
-                states.setdefault(entry["name"], {})[int(entry["version"])] = entry.get("state", "")
+                state = VersionState(int(entry["version"]), entry.get("state", ""), entry.get("reason", ""))
+                states.setdefault(entry["name"], []).append(state)
         return states
 
-    async def _post(self, path: str, seconds: float) -> Any:
+    async def _post(self, path: str, seconds: float, content: Mapping[str, Any] = {}) -> Any:
         url = f"{self._url}/v2/repository/{path}"
         try:
-            async with self._session.post(url, json={}, timeout=_within(seconds)) as answer:
+            async with self._session.post(url, json=content, timeout=_within(seconds)) as answer:
                 body = await answer.json(content_type=None)
         except TimeoutError as error:
             raise LoadError(f"Triton did not answer within {seconds:g} s") from error

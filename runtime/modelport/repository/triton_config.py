@@ -7,10 +7,11 @@ refused: one of them is a mistake. The models of format TritonRepository begin w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from google.protobuf import text_format
+from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
 from modelport.api import PublishedModelSpec
@@ -101,6 +102,14 @@ def parse_config(text: str, where: str) -> pb.ModelConfig:
 def format_config(config: pb.ModelConfig) -> str:
     """Write protobuf text, as Triton reads it from config.pbtxt."""
     return str(text_format.MessageToString(config, use_index_order=True))
+
+
+def with_versions(config: pb.ModelConfig, versions: Iterable[int]) -> str:
+    """Return the configuration with these versions alone, as JSON: what Triton's load takes in the file's place."""
+    narrowed = pb.ModelConfig()
+    narrowed.CopyFrom(config)
+    narrowed.version_policy.CopyFrom(pb.ModelVersionPolicy(specific={"versions": list(versions)}))
+    return json.dumps(json_format.MessageToDict(narrowed, preserving_proto_field_name=True))
 
 
 def max_batch_size(config: ConfigSpec, signature: ModelSignature, layers: list[pb.ModelConfig]) -> int:

@@ -1,5 +1,6 @@
 """Which models are loaded, told of and taken away when manifests change, and what stays where a step fails."""
 
+import json
 import logging
 from dataclasses import dataclass, field
 
@@ -7,6 +8,7 @@ import pytest
 
 from modelport.api import ServedModel
 from modelport.api.serving import model_file
+from modelport.gateway.formats.base import VersionState
 from modelport.local import publisher as publisher_module
 from modelport.local.errors import LoadError, ServeError, TritonDown
 from modelport.local.manifests import Manifest
@@ -23,11 +25,15 @@ class FakeTriton:
 
     asked: list[str] = field(default_factory=list)
     failure: Exception | None = None
+    index: dict[str, list[VersionState]] = field(default_factory=dict)
 
-    async def load(self, name):
-        self.asked.append(f"load {name}")
-        if self.failure:
+    async def load(self, name, config=None):
+        self.asked.append(f"load {name}" if config is None else f"load {name} {json.loads(config)['version_policy']}")
+        if self.failure and config is None:
             raise self.failure
+
+    async def states(self):
+        return self.index
 
     async def unload(self, name):
         self.asked.append(f"unload {name}")
@@ -136,6 +142,20 @@ async def test_files_that_triton_refuses_are_put_back_for_its_next_start(publish
     publisher.triton.failure = LoadError("not a model")
     await publisher.update([manifest("a", limits={"depth": 7})])
     assert put_back == [(publisher.state.repository, "a")]
+
+
+async def test_where_a_version_cannot_be_loaded_the_others_are_without_it(publisher, manifest, caplog):
+    publisher.triton.failure = LoadError("no such weights")
+    publisher.triton.index["a"] = [
+        VersionState(3, "UNAVAILABLE", "unloaded"),
+        VersionState(4, "UNAVAILABLE", "no such weights"),
+    ]
+    prepared = await publisher.prepare_all([manifest("a")])
+    (publisher.state.repository / "a" / "config.pbtxt").write_text('name: "a" version_policy { all {} }')
+    await publisher.publish_all([manifest("a")], prepared)
+    assert publisher.triton.asked == ["load a", "load a {'specific': {'versions': ['3']}}"]
+    assert told(publisher, "a") is not None
+    assert "model a: no such weights; served without it: 3" in caplog.text
 
 
 async def test_a_change_while_triton_is_down_is_loaded_when_it_is_back(publisher, manifest):

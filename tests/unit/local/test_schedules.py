@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from modelport.api.serving import model_file
+from modelport.gateway.formats.base import VersionState
 from modelport.local import publisher as publisher_module
 from modelport.local.errors import LoadError
 from modelport.local.healing import find_silent
@@ -35,6 +36,9 @@ class FakeTriton:
         self.asked.append(f"load {name}")
         if self.failure:
             raise self.failure
+
+    async def states(self):
+        return {}
 
     async def unload(self, name):
         self.asked.append(f"unload {name}")
@@ -134,4 +138,4 @@ async def test_the_clock_is_looked_at_for_ever():
 def test_a_stopped_model_is_not_taken_for_one_that_hangs():
     told = {"ready": False, "state": "UNAVAILABLE"}
     models = {"night": {**told, "reason": "StoppedBySchedule"}, "hung": {**told, "reason": "it does not answer"}}
-    assert find_silent({"models": models}, {name: {1: "READY"} for name in models}) == ["hung"]
+    assert find_silent({"models": models}, {name: [VersionState(1, "READY")] for name in models}) == ["hung"]

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from modelport.discovery import Operation
+from modelport.gateway.formats.base import VersionState
 from modelport.gateway.sockets import close_pairs
 from modelport.local.display import PlainDisplay
 from modelport.local.editing import build_watched, touched_models
@@ -115,7 +116,11 @@ class TestWatched:
 class TestHealing:
     def test_silent_is_ready_for_triton_and_not_for_the_gateway(self):
         readiness = {"models": {"a": {"ready": False}, "b": {"ready": True}, "c": {"ready": False}}}
-        states = {"a": {1: "UNAVAILABLE", 2: "READY"}, "b": {1: "READY"}, "c": {1: "LOADING"}}
+        states = {
+            "a": [VersionState(1, "UNAVAILABLE"), VersionState(2, "READY")],
+            "b": [VersionState(1, "READY")],
+            "c": [VersionState(1, "LOADING")],
+        }
         assert find_silent(readiness, states) == ["a"]
 
     def test_silence_counts_from_its_beginning(self):
