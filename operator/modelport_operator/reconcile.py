@@ -213,11 +213,11 @@ def parse(resource: Manifest) -> PublishedModel:
     return parse_manifest({name: part for name, part in resource.items() if name != "status"}, where=where)
 
 
-def pins_of(resource: Manifest, digest: str) -> dict[str, str]:
-    """Return the version and digest that the first Pod with these settings found, for later ones to take the same.
+def pins_of(resource: Manifest, digest: str) -> dict[str, Any]:
+    """Return the versions and digest that the first Pod with these settings found, for later ones to take the same.
 
     They name the settings, since a Pod of others may start again while these are rolled out.
     """
     model = resource.get("status", {}).get("model", {})
     found = {} if model.get("config") != digest else model
-    return {"config": digest} | {name: found[name] for name in ("version", "digest") if name in found}
+    return {"config": digest} | {name: found[name] for name in ("version", "digest", "serving") if name in found}

@@ -35,8 +35,9 @@ class Context:
     """An older resource holds the same host and path, so that this one is not routed."""
     key_digests: KeyDigests | None = None
     """What the gateways are told of the keys; None for an anonymous model."""
-    pins: Mapping[str, str] = field(default_factory=dict)
-    """What the first fetch found and later ones must take: `version` and `digest`, for the settings of `config`."""
+    pins: Mapping[str, Any] = field(default_factory=dict)
+    """What the first fetch found and later ones must take: `version`, `digest` and all versions as `serving`, for the
+    settings of `config`."""
 
     @property
     def name(self) -> str:

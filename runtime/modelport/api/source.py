@@ -43,7 +43,9 @@ class Source(Frozen):
     identity."""
     digest: Digest | None = None
     """Digest that the files must have: of one file the SHA-256 of its bytes, of a folder that of its sorted
-    lines `sha256`, two spaces, relative path. It is returned to callers as `X-Model-Digest`. Absent: not checked."""
+    lines `sha256`, two spaces, relative path, over every version in it. It is returned to callers as `X-Model-Digest`.
+    Absent: not checked; of a folder of version folders only the versions to load are fetched, and the digest returned
+    is of these files."""
 
 
 class TrafficShare(Frozen):

@@ -29,6 +29,7 @@ from modelport.repository.errors import CacheError, Changed, FetchError, Unreach
 from modelport.repository.limits import FetchLimits
 from modelport.repository.paths import Names, UnsafePath
 from modelport.repository.progress import Progress, silent
+from modelport.repository.selection import Selection
 from modelport.repository.sources import open_source
 from modelport.repository.sources.base import Listing, RemoteFile, Source
 from modelport.repository.transfer import Meter, Stopped, transfer
@@ -46,6 +47,7 @@ def fetch(
     *,
     cache: Cache,
     digest: str | None = None,
+    select: Selection | None = None,
     credentials: Mapping[str, str] = {},
     progress: Progress = silent,
     limits: FetchLimits = FetchLimits(),  # noqa: B008 (frozen)
@@ -53,8 +55,9 @@ def fetch(
     """Bring what a URI names into the cache, if it is not there, and say where it lies.
 
     A digest that is given is checked, and where the cache holds it nothing is asked of the source. Without one the
-    source is listed, and what it has not changed is not downloaded again. Archives come unpacked. Credentials are named
-    as in an environment (`modelport.storage.credentials`). Raises FetchError.
+    source is listed, and what it has not changed is not downloaded again. `select` chooses versions of a folder, and
+    the digest is that of the files chosen. Archives come unpacked. Credentials are named as in an environment
+    (`modelport.storage.credentials`). Raises FetchError, or InvalidModel for a version that is not there.
     """
     if digest is not None and not is_digest(digest):
         raise FetchError(uri, f"cannot be checked: the digest {digest!r} is not sha256: and 64 hexadecimal digits")
@@ -65,7 +68,7 @@ def fetch(
         if found is None:
             source = open_source(uri, credentials, limits)
             with cache.lock(digest or uri):
-                found = _Fetch(uri, source, cache, digest, progress, limits).run()
+                found = _Fetch(uri, source, cache, digest, select, progress, limits).run()
     except CacheError as error:
         raise FetchError(uri, f"cannot be stored: {error}") from error
     return found
@@ -75,16 +78,26 @@ class _Fetch:
     """One fetch whose lock is held."""
 
     def __init__(
-        self, uri: str, source: Source, cache: Cache, digest: str | None, progress: Progress, limits: FetchLimits
+        self,
+        uri: str,
+        source: Source,
+        cache: Cache,
+        digest: str | None,
+        select: Selection | None,
+        progress: Progress,
+        limits: FetchLimits,
     ) -> None:
         self._uri, self._source, self._cache, self._digest = uri, source, cache, digest
+        self._select = select
+        self._place = uri if select is None else f"{uri} {select.text}"
+        """By which the cache knows what was found there."""
         self._progress, self._limits = progress, limits
 
     def run(self) -> Fetched:
         """Look again whether it is there, since another process may have held the lock for just that; else download."""
         if self._digest and (found := self._cache.find(self._digest, _file_name(self._uri))):
             return found
-        seen = None if self._digest else self._cache.seen(self._uri)
+        seen = None if self._digest else self._cache.seen(self._place)
         if seen and self._source.pinned and (found := self._find(seen)):
             return found
         for attempt in range(_RELISTINGS):
@@ -103,6 +116,8 @@ class _Fetch:
                 _LOGGER.warning("%s; the copy of an earlier look is used", error)
                 return found
             raise
+        if self._select is not None:
+            listing = self._select.choose(listing)
         _check_listing(self._uri, listing, self._limits)
         if seen and _unchanged(listing, seen) and (found := self._find(seen)):
             return found
@@ -120,14 +135,14 @@ class _Fetch:
         return self._cache.find(seen.digest, Path(seen.files[0].name).name)
 
     def _download(self, listing: Listing, seen: Seen | None) -> Fetched:
-        with self._cache.staging(self._digest or self._uri, json.dumps([self._uri, _identity(listing)])) as staged:
+        with self._cache.staging(self._digest or self._place, json.dumps([self._uri, _identity(listing)])) as staged:
             content = staged / "content"
             if seen and listing.folder:
                 _reuse(self._cache.find(seen.digest), seen, listing, content)
             files = self._transfer_all(listing, content, staged / "parts")
             digest = self._check_digest(listing, files, staged)
             ready, folder = self._unpacked(listing, staged)
-            self._cache.remember(self._uri, Seen(digest, tuple(files)))  # void until the object is there
+            self._cache.remember(self._place, Seen(digest, tuple(files)))  # void until the object is there
             return self._cache.publish(ready, digest, folder=folder)
 
     def _transfer_all(self, listing: Listing, content: Path, parts: Path) -> list[RemoteFile]:

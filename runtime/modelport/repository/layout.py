@@ -7,7 +7,7 @@ that Triton itself would take, with config.pbtxt beside the version folders.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,13 +87,20 @@ def select_versions(layout: Layout, wanted: Versions) -> dict[int, Path]:
     Raises:
         InvalidModel: a version that `specific` names is not there.
     """
-    there = layout.versions
+    return {number: layout.versions[number] for number in choose_versions(list(layout.versions), wanted)}
+
+
+def choose_versions(there: Sequence[int], wanted: Versions) -> list[int]:
+    """Return the numbers that are wanted of those that are there, which are in ascending order.
+
+    Raises:
+        InvalidModel: a version that `specific` names is not there.
+    """
     match wanted.policy:
         case "Latest":
-            number = max(there)
-            return {number: there[number]}
+            return [max(there)]
         case "All":
-            return dict(there)
+            return list(there)
         case "Specific":
             missing = [number for number in wanted.specific if number not in there]
             if missing:
@@ -101,4 +108,4 @@ def select_versions(layout: Layout, wanted: Versions) -> dict[int, Path]:
                     f"spec.model.versions.specific: no version {missing[0]} in the source, which has"
                     f" {', '.join(map(str, there))}"
                 )
-            return {number: there[number] for number in sorted(wanted.specific)}
+            return sorted(wanted.specific)

@@ -30,7 +30,9 @@ class Pins:
     version: int | None = None
     """Newest version that was found."""
     digest: str | None = None
-    """Of the source, `sha256:…`."""
+    """Of the files that were fetched, `sha256:…`: of a folder of version folders those of the versions to load."""
+    serving: tuple[int, ...] = ()
+    """All versions that were found."""
 
     @classmethod
     def parse_json(cls, text: bytes, where: str) -> Self:
@@ -38,7 +40,8 @@ class Pins:
         try:
             told: Any = json.loads(text)
             config, version, digest = (told.get(name) for name in ("config", "version", "digest"))
-            return cls(config or "", None if version is None else int(version), digest)
+            serving = tuple(map(int, told.get("serving", ())))
+            return cls(config or "", None if version is None else int(version), digest, serving)
         except (ValueError, TypeError, AttributeError) as error:
             raise InvalidPins(f"{where}: expected an object with config, version and digest") from error
 
@@ -55,12 +58,13 @@ class Pins:
 
 
 def pin(resource: PublishedModel, pins: Pins) -> PublishedModel:
-    """Return the resource with the digest, and for policy Latest the version, that were found before."""
+    """Return the resource with the versions that were found before, where its policy leaves open which."""
     spec = resource.spec
-    source, versions = spec.model.source, spec.model.versions
-    if pins.digest is not None:
-        source = source.model_copy(update={"digest": pins.digest})
-    if pins.version is not None and versions.policy == "Latest":
-        versions = versions.model_copy(update={"policy": "Specific", "specific": (pins.version,)})
-    model = spec.model.model_copy(update={"source": source, "versions": versions})
+    versions = spec.model.versions
+    found = pins.serving
+    if versions.policy == "Latest" and pins.version is not None:
+        found = (pins.version,)
+    if found and versions.policy != "Specific":
+        versions = versions.model_copy(update={"policy": "Specific", "specific": found})
+    model = spec.model.model_copy(update={"versions": versions})
     return resource.model_copy(update={"spec": spec.model_copy(update={"model": model})})

@@ -137,6 +137,7 @@ def _prepare(resource: PublishedModel, pins: Pins, options: PodFetch, progress: 
             target=options.repository,
             cache=Cache(options.repository / CACHE),
             capabilities=options.capabilities,
+            digest=pins.digest,
             credentials=credentials,
             progress=progress,
         )

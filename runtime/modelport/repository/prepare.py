@@ -21,6 +21,7 @@ from modelport.repository.lint import Unservable, lint
 from modelport.repository.progress import Progress, silent
 from modelport.repository.publish import Published, publish
 from modelport.repository.runners import FOLDER as RUNNERS
+from modelport.repository.selection import Selection
 from modelport.repository.triton_config import format_config
 
 
@@ -29,17 +30,28 @@ def check(
     *,
     cache: Cache,
     capabilities: Capabilities,
+    digest: str | None = None,
     credentials: Mapping[str, str] = {},
     progress: Progress = silent,
 ) -> tuple[Fetched, Inspected]:
     """Fetch a model and hold it against its manifest and Triton, without laying anything out.
+
+    A digest in the manifest is that of the whole source, which is fetched to be held against it; `digest` is that of
+    the versions to load.
 
     Raises:
         FetchError: it cannot be had.
         InvalidModel: it cannot be served; `lint.Unservable` where it can be read, with every problem.
     """
     source = resource.spec.model.source
-    fetched = fetch(source.uri, cache=cache, digest=source.digest, credentials=credentials, progress=progress)
+    fetched = fetch(
+        source.uri,
+        cache=cache,
+        digest=source.digest or digest,
+        select=Selection(resource.spec.model.versions) if source.digest is None else None,
+        credentials=credentials,
+        progress=progress,
+    )
     model = inspect(resource, fetched.path, capabilities, partial(convert, cache=cache, digest=fetched.digest))
     if problems := lint(model):
         raise Unservable(problems)
@@ -52,16 +64,24 @@ def prepare(
     target: Path,
     cache: Cache,
     capabilities: Capabilities,
+    digest: str | None = None,
     credentials: Mapping[str, str] = {},
     progress: Progress = silent,
 ) -> Published:
-    """Fetch a model, check it, and lay it out below `target`, Triton's model repository.
+    """Fetch a model, check it, and lay it out below `target`, Triton's model repository; `digest` as for `check`.
 
     Raises:
         FetchError, InvalidModel: as `check` does.
         PublishError: `target` cannot be written.
     """
-    fetched, model = check(resource, cache=cache, capabilities=capabilities, credentials=credentials, progress=progress)
+    fetched, model = check(
+        resource,
+        cache=cache,
+        capabilities=capabilities,
+        digest=digest,
+        credentials=credentials,
+        progress=progress,
+    )
     files = model_files(model)
     home, changed = publish(target, model.config.name, files, format_config(model.config))
     return Published(

@@ -21,6 +21,7 @@ from modelport.api.live import split
 from modelport.cli import main
 from modelport.errors import ModelportError
 from modelport.repository import command
+from modelport.repository.disk import remove
 from modelport.repository.errors import FetchError
 from modelport.repository.pod import PodFetch, fetch_for_pod
 
@@ -34,7 +35,7 @@ class Volumes:
         self.folder = folder
         self.words = folder / "termination-log"
 
-    def mount(self, resource: Any, **pins: str) -> None:
+    def mount(self, resource: Any, **pins: Any) -> None:
         """Write the halves of a resource and the pins, which hold for it unless they name other settings."""
         fixed, live = split(resource)
         head = {"apiVersion": "modelport.io/v1alpha1", "kind": "PublishedModel", "metadata": {"name": "m"}}
@@ -157,15 +158,20 @@ class TestPins:
         code, words = volumes.run()
         assert (code, json.loads(words)["version"]) == (0, "3")
 
-    def test_the_latest_version_stays_the_one_that_was_found(
-        self, volumes: Volumes, write_versions: Any, manifest: Any
+    @pytest.mark.parametrize("policy", ["Latest", "All"])
+    def test_a_version_that_is_added_later_disturbs_no_pod(
+        self, volumes: Volumes, write_versions: Any, manifest: Any, policy: str
     ) -> None:
-        resource = manifest(write_versions(3, 4))
+        resource = manifest({**write_versions(3), "versions": {"policy": policy}})
         volumes.mount(resource)
-        digest = json.loads(volumes.run()[1])["digest"]
-        volumes.mount(resource, version="3", digest=digest)
-        assert json.loads(volumes.run()[1])["serving"] == ["3"]
+        first = volumes.run()
+        volumes.mount(resource, **json.loads(first[1]))
+        write_versions(4)
+        remove(volumes.folder / "models")  # another Pod has nothing yet
+        assert volumes.run() == first
         assert volumes.laid_out == {"3"}
+        volumes.mount(resource)
+        assert json.loads(volumes.run()[1])["version"] == "4"
 
     @pytest.mark.parametrize("content", ["", "[]", '{"version": "four"}'], ids=["empty", "a list", "no number"])
     def test_a_file_that_holds_none_is_told(
