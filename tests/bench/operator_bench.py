@@ -159,7 +159,8 @@ def connect(cluster: Cluster) -> aiohttp.ClientSession:
         cluster.url,
         headers={"Authorization": f"Bearer {token}"},
         connector=aiohttp.TCPConnector(ssl=trust, limit=16),
-        timeout=aiohttp.ClientTimeout(total=60),
+        # Of a call itself: with a thousand of them, most wait for a connection first.
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=60, sock_read=60),
     )
 
 
