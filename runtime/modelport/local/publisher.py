@@ -154,7 +154,7 @@ class Publisher:
         except TritonDown:
             raise
         except LoadError as error:
-            versions = find_loadable((await triton.states()).get(name, ()))
+            versions = find_loadable(await triton.settled(name))
             if not versions:
                 raise
             told = ", ".join(map(str, versions))

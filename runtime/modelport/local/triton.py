@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final, Self
 
 import aiohttp
@@ -33,6 +34,8 @@ EXIT_SECONDS: Final = 5
 """How long Triton waits for its models when it ends. The gateway has drained by then; only a dead stub takes it all."""
 LOAD_SECONDS: Final = 600.0
 """A load that takes longer is given up: the backend hangs."""
+UNLOAD_SECONDS: Final = 30.0
+"""For a model's last requests and the end of its backend."""
 SHM: Final = Path("/dev/shm")  # noqa: S108 - named by shm_overview(7)
 
 
@@ -145,7 +148,7 @@ class TritonModels:
 
     async def unload(self, name: str) -> None:
         """Forget a model; its requests in flight end first."""
-        await self._post(f"models/{name}/unload", 30)
+        await self._post(f"models/{name}/unload", UNLOAD_SECONDS)
 
     async def states(self) -> dict[str, list[VersionState]]:
         """The state of each version of each model that Triton knows."""
@@ -155,6 +158,15 @@ class TritonModels:
                 state = VersionState(int(entry["version"]), entry.get("state", ""), entry.get("reason", ""))
                 states.setdefault(entry["name"], []).append(state)
         return states
+
+    async def settled(self, name: str) -> list[VersionState]:
+        """The state of each version of a model, once none is on its way: a load that fails answers before it ends."""
+        deadline = monotonic() + UNLOAD_SECONDS
+        while True:
+            states = (await self.states()).get(name, [])
+            if monotonic() > deadline or not any(each.state in ("LOADING", "UNLOADING") for each in states):
+                return states
+            await asyncio.sleep(0.1)
 
     async def _post(self, path: str, seconds: float, content: Mapping[str, Any] = {}) -> Any:
         url = f"{self._url}/v2/repository/{path}"

@@ -32,8 +32,8 @@ class FakeTriton:
         if self.failure and config is None:
             raise self.failure
 
-    async def states(self):
-        return self.index
+    async def settled(self, name):
+        return self.index.get(name, [])
 
     async def unload(self, name):
         self.asked.append(f"unload {name}")

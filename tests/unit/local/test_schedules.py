@@ -37,8 +37,8 @@ class FakeTriton:
         if self.failure:
             raise self.failure
 
-    async def states(self):
-        return {}
+    async def settled(self, name):
+        return []
 
     async def unload(self, name):
         self.asked.append(f"unload {name}")
