@@ -7,6 +7,7 @@ What differs from cluster to cluster are commands in variables, split at spaces:
     MODELPORT_E2E_LOAD_IMAGE   brings an archive, its last argument, into every node
     MODELPORT_E2E_NODE         runs a command, its last arguments, on the node
     MODELPORT_E2E_REBOOT       kills the kubelet and every container of the node, and starts the node again
+    MODELPORT_E2E_KEEP         1: leave the release, and take it over in the next run
     MODELPORT_E2E_REPORT       file for what was measured, docs/benchmarks-e2e.md
 """
 
@@ -116,19 +117,27 @@ def system(context: str) -> Kube:
 @pytest.fixture(scope="session")
 def notes(helm: Callable[..., str], system: Kube) -> Iterator[str]:
     """Install the chart into a cluster without Modelport, and give the notes that helm prints."""
+    keep = bool(os.environ.get("MODELPORT_E2E_KEEP"))
+    if keep and is_installed(system):
+        yield helm("upgrade")
+        return
     remove(system, helm)
     for name in (SYSTEM, MODELS):
         system("create", "namespace", name)
         system("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
     yield helm("install")
-    if not os.environ.get("MODELPORT_E2E_KEEP"):
+    if not keep:
         remove(system, helm)
+
+
+def is_installed(system: Kube) -> bool:
+    return bool(system("get", "secrets", "-l", "owner=helm,name=modelport", "-o", "name"))
 
 
 def remove(system: Kube, helm: Callable[..., str]) -> None:
     """Take everything away that these tests make."""
     system("delete", "namespace", MODELS, "--ignore-not-found", "--timeout=120s", seconds=130)
-    if "modelport" in system("get", "secrets", "-l", "owner=helm", "-o", "name"):
+    if is_installed(system):
         helm("uninstall", "--wait")
     system("delete", "namespace", SYSTEM, "--ignore-not-found", "--timeout=120s", seconds=130)
     system("delete", "crd/publishedmodels.modelport.io", "--ignore-not-found", "--timeout=60s")

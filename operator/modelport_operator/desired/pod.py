@@ -225,9 +225,15 @@ def _build_gateway(context: Context) -> Manifest:
             "timeoutSeconds": 5,
             "failureThreshold": 2,
         },
+        # On a node without a free core Python takes half a minute to start, and must not be killed for it.
+        "startupProbe": {
+            "httpGet": {"path": "/healthz", "port": METRICS_PORT, "scheme": "HTTP"},
+            "periodSeconds": 1,
+            "timeoutSeconds": 5,
+            "failureThreshold": 300,
+        },
         "livenessProbe": {
             "httpGet": {"path": "/healthz", "port": METRICS_PORT, "scheme": "HTTP"},
-            "initialDelaySeconds": 10,
             "periodSeconds": 10,
             "timeoutSeconds": 5,
             "failureThreshold": 3,

@@ -61,8 +61,15 @@ class Kube:
         return done.stdout
 
     def apply(self, *objects: Object) -> None:
-        """Apply objects."""
-        self("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        """Apply objects, as the server does it: on the client's side an object is small."""
+        self(
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "-f",
+            "-",
+            stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        )
 
     def get(self, what: str, *arguments: object) -> Object:
         """Return an object, or a list of them."""

@@ -86,4 +86,4 @@ def open_store(kube: Kube, image: str, models: Mapping[str, bytes]) -> None:
             "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8000}]},
         },
     )
-    kube("rollout", "status", f"deployment/{NAME}", "--timeout=120s", seconds=130)
+    kube("rollout", "status", f"deployment/{NAME}", "--timeout=180s", seconds=190)
