@@ -1,1 +1,0 @@
-"""What the end-to-end tests need of a cluster with real Pods."""
