@@ -48,14 +48,17 @@ class Store:
         watch's word of the end, and must not bring the object back."""
 
     def put(self, kind: Kind, obj: Manifest) -> Key | None:
-        """Keep an object unless a newer one is known, or its end is; return the resource that it concerns."""
+        """Keep an object unless it or a newer one is known, or its end is; return the resource that it concerns.
+
+        The watch's word of what we have written ourselves is nothing new, and concerns nobody.
+        """
         key = key_of(obj)
         known = self._objects.get(kind, {}).get(key)
         uid, version = obj["metadata"]["uid"], version_of(obj)
         if version <= self._gone.get(uid, -1):
             return None
-        if known is not None and version < version_of(known):
-            return None  # of the same object, or of one that had the name before
+        if known is not None and version <= version_of(known):
+            return None  # the same object, or an older one, or one that had the name before
         self._remove(kind, key, obj)
         obj = self._parts.share(_without_unread(kind, obj))
         self._objects.setdefault(kind, {})[key] = obj

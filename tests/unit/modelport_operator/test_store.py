@@ -144,6 +144,13 @@ def test_what_is_shared_is_bounded() -> None:
         assert len(parts) <= 10 + 4
 
 
+def test_what_is_known_already_concerns_nobody() -> None:
+    store = Store()
+    assert store.put(CONFIG_MAP, child(1)) == CUPS
+    assert store.put(CONFIG_MAP, child(1)) is None
+    assert store.put(CONFIG_MAP, child(2)) == CUPS
+
+
 def test_ends_are_not_remembered_for_ever() -> None:
     store = Store()
     store.drop(CONFIG_MAP, child(1, "first"))
