@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 LOCKS = Path(__file__).parents[2] / "requirements"
-BUILD_ONLY = {"editables", "hatchling", "pathspec", "pluggy", "trove-classifiers"}
+BUILD_ONLY = {"editables", "hatchling", "pathspec", "pluggy", "tomlkit", "trove-classifiers"}
 
 
 def pins(name: str) -> set[tuple[str, str]]:

@@ -155,8 +155,6 @@ class Gateway:
             return visit.format.describe(
                 visit.call, model.view(facts) if operation is Operation.MODEL_METADATA else None, facts
             )
-        if self.draining:
-            raise Unavailable("this instance is shutting down: try again", retry_after=1)
         self._rates.check(model.name, visit.key, monotonic())
         in_flight = self.metrics.in_flight_of(model.name, model.namespace, visit.format.name)
         in_flight.inc()

@@ -202,6 +202,10 @@ class Connection(asyncio.Protocol):
 
     # Answering.
 
+    def close_after_answer(self) -> None:
+        """End after the current answer, or else the next one, which says so."""
+        self._closing = True
+
     def close_when_idle(self) -> None:
         """Take no more requests; end after the current answer, or at once."""
         self._closing = True

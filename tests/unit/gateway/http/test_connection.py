@@ -60,7 +60,7 @@ async def start() -> AsyncIterator[Callable[..., Any]]:
                     return Response(400, body=b"broken")
                 return Response(200, {"X-Method": request.method}, request.path.encode() + b" " + body)
 
-            serving = listening(handler or echo, bound, backlog=16, drain_seconds=2.0)
+            serving = listening(handler or echo, bound, backlog=16, drain_seconds=2.0, parting_seconds=0.3)
             await port.stack.enter_async_context(serving)
             stack.push_async_callback(port.stack.aclose)
             return port
@@ -318,3 +318,17 @@ async def test_silent_connections_are_closed_in_time(start: Any, monkeypatch: py
     monkeypatch.setattr(listener, "KEEPALIVE_SECONDS", 0.2)
     monkeypatch.setattr(listener, "SWEEP_SECONDS", 0.05)
     assert await (await start()).send(b"POST / HT") == b""
+
+
+async def test_at_the_end_a_connection_that_stays_open_is_answered_once_more_and_told(start: Any) -> None:
+    port = await start()
+    reader, writer = await asyncio.open_connection(*port.address)
+    writer.write(post(last=False))
+    assert b"Connection: close" not in await reader.readuntil(b"/a abc")
+    ending = asyncio.create_task(port.stack.aclose())
+    await asyncio.sleep(0.1)
+    writer.write(post(last=False))
+    answer = await reader.read()
+    assert (statuses(answer), b"Connection: close" in answer) == ([200], True)
+    await ending
+    writer.close()
