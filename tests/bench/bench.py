@@ -16,21 +16,28 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import contest_page
 import duel_page
 import peers_page
 import psutil
 import race_page
+from contest import HTTP, contest
 from duel import duel
 from generators import Generator, find_generator
+from overload import measure_overload
 from page import Part, build_page
 from peers_duel import GATEWAY, compare
 from peers_run import NUMBERS, PEERS, PICTURES, ROWS
+from pictures import FORMATS
 from plan import Plan, tell
+from plot import bars
 from race import race
 from server import Server, serve
 from subjects import MANIFEST, MODEL
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+WORKLOADS = ("numbers", "rows", "columns", "strings", "detections", "binary")
+TITLE = "The gateway / Triton's HTTP endpoint; pictures: / the bare loop"
 NUMBERS_FLOOR = 1 / 3
 """Of Triton's own endpoint at the most connections; below it the gateway is too slow to be published with."""
 PICTURES_FLOOR = 0.95
@@ -45,6 +52,9 @@ def main() -> int:
     page = build_page(parts, _facts(generator))
     if args.only is None or args.output != str(PAGE):
         Path(args.output).write_text(page, encoding="utf-8")
+        ratios = {label: rounds for part in parts for label, rounds in part.ratios.items()}
+        if ratios:
+            Path(args.output).with_suffix(".svg").write_text(bars(TITLE, ratios), encoding="utf-8")
     print(page)
     problems = [problem for part in parts for problem in part.problems]
     for problem in problems:
@@ -58,7 +68,8 @@ def measure_numbers(generator: Generator, args: argparse.Namespace) -> Part:
         found = duel(server, generator, Plan(args.connections, args.rounds, args.seconds))
     most = max(found.rounds)
     problems = _problems(found.failed, found.ratio(most), NUMBERS_FLOOR, f"Triton's own endpoint at {most} connections")
-    return Part(duel_page.build_section(found), found.facts, problems)
+    ratios = {f"numbers, {each} connections": found.ratios(each) for each in found.rounds}
+    return Part(duel_page.build_section(found), found.facts, problems, ratios)
 
 
 def measure_pictures(generator: Generator, args: argparse.Namespace) -> Part:
@@ -66,7 +77,8 @@ def measure_pictures(generator: Generator, args: argparse.Namespace) -> Part:
     found = race(generator, Plan(args.picture_connections, args.rounds, args.picture_seconds))
     most = max(found.rounds)
     problems = _problems(found.failed, found.ratio(most), PICTURES_FLOOR, f"the bare loop at {most} connections")
-    return Part(race_page.build_section(found), found.facts, problems)
+    ratios = {f"picture by {name}, {most} connections": found.ratios(most, name) for name in FORMATS}
+    return Part(race_page.build_section(found), found.facts, problems, ratios)
 
 
 def measure_peers(generator: Generator, args: argparse.Namespace) -> Part:
@@ -85,7 +97,31 @@ def measure_peers(generator: Generator, args: argparse.Namespace) -> Part:
     return Part(peers_page.build_section(found), facts, problems)
 
 
-PARTS = {"numbers": measure_numbers, "pictures": measure_pictures, "peers": measure_peers}
+def measure_workloads(generator: Generator, args: argparse.Namespace) -> Part:
+    """Measure larger requests, beside both of Triton's own endpoints."""
+    found = contest(generator, Plan((), args.rounds, args.workload_seconds), args.workloads)
+    problems = [f"{each.failed} requests to the gateway failed: {each.name}" for each in found if each.failed]
+    ratios = {
+        f"{each.name}, {connections} connections": each.ratios(connections, HTTP)
+        for each in found
+        if each.name != "numbers"
+        for connections in each.rounds
+    }
+    return Part(contest_page.build_section(found), {}, problems, ratios)
+
+
+def measure_too_much(_: Generator, args: argparse.Namespace) -> Part:
+    """Measure three times as many requests as can be answered."""
+    return measure_overload(Plan((), args.rounds, args.seconds))
+
+
+PARTS = {
+    "numbers": measure_numbers,
+    "workloads": measure_workloads,
+    "pictures": measure_pictures,
+    "overload": measure_too_much,
+    "peers": measure_peers,
+}
 
 
 @contextlib.contextmanager
@@ -119,13 +155,15 @@ def _arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--only", choices=tuple(PARTS), help="measure one part, and print it without writing the page")
     add("--rounds", type=int, default=5, help="measurements of each (default: 5)")
-    add("--connections", type=int, nargs="+", default=[1, 16, 64], help="for numbers (default: 1 16 64)")
+    add("--connections", type=int, nargs="+", default=[1, 16, 64, 256], help="for numbers (default: 1 16 64 256)")
     add("--seconds", type=int, default=5, help="length of a measurement of numbers (default: 5)")
     add("--picture-connections", type=int, nargs="+", default=[1, 4, 16], help="for pictures (default: 1 4 16)")
     add("--picture-seconds", type=int, default=1, help="length of a measurement of pictures (default: 1)")
     jobs = (NUMBERS, ROWS, PICTURES)
     add("--peer-jobs", nargs="+", choices=jobs, default=jobs, help="for peers (default: all)")
     add("--peer-connections", type=int, nargs="+", default=[1, 16, 64, 256], help="for peers' numbers")
+    add("--workloads", nargs="+", choices=WORKLOADS, default=WORKLOADS, help="which (default: all)")
+    add("--workload-seconds", type=int, default=3, help="length of a measurement of a workload (default: 3)")
     add("--gateway", metavar="URL", help="for numbers, a gateway that runs already; needs --triton")
     add("--triton", metavar="URL", help="the HTTP endpoint of the Triton behind it")
     add("--key", default="", help="key of half_plus_two there")

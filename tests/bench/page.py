@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tables import table
 
@@ -18,6 +18,8 @@ class Part:
     """What answered, in words."""
     problems: Sequence[str]
     """Why the bench fails."""
+    ratios: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """For the plot: each job's rounds as a part of what it is held against."""
 
 
 def build_page(parts: Sequence[Part], facts: Mapping[str, str]) -> str:
@@ -29,6 +31,8 @@ def build_page(parts: Sequence[Part], facts: Mapping[str, str]) -> str:
 Written by `make bench`; run it again rather than editing this page.
 
 Load generator, gateway and Triton share one machine, so that all of them compete for its cores.
+
+![Each job as a part of what it is held against; the red line is 1](benchmarks.svg)
 
 {sections}
 ## Machine
@@ -48,5 +52,6 @@ It loads with wrk where that is installed (Debian package `wrk`), else with the 
 servers are installed once, 1.5 GB in the cache folder, and need Python 3.11.
 `.venv/bin/python tests/bench/bench.py --help` names what can be changed: rounds, seconds, connections, and the
 addresses of a gateway and a Triton that run already. The program fails if a request failed, if the gateway at the most
-connections falls below a third of Triton's own endpoint, or if it falls below 0.8 of the bare loop there.
+connections falls below a third of Triton's own endpoint or below 0.95 of the bare loop, or if it answers less than 0.9
+of its capacity under overload. `tests/bench/saturation.py` is ten minutes of load on their own.
 """

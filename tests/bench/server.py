@@ -36,6 +36,8 @@ class Server:
     """The URL of Triton's own HTTP endpoint."""
     key: str = ""
     """Of the model."""
+    triton_grpc: str = ""
+    """Host and port of Triton's gRPC endpoint, where the bench started it."""
     supervisor: psutil.Process | None = None
     """`modelport serve`, where the bench started it."""
 
@@ -81,7 +83,8 @@ def serve(manifest: Path, model: str) -> Iterator[Server]:
                 gateway = f"http://127.0.0.1:{port}"
                 _wait(process, f"{gateway}/readyz", log)
                 supervisor = psutil.Process(process.pid)
-                yield Server(gateway, f"http://127.0.0.1:{_triton_port(supervisor)}", key, supervisor)
+                triton, by_grpc = (f"127.0.0.1:{_triton_port(supervisor, kind)}" for kind in ("http", "grpc"))
+                yield Server(gateway, f"http://{triton}", key, by_grpc, supervisor)
             finally:
                 process.send_signal(signal.SIGTERM)
                 try:
@@ -114,11 +117,11 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     raise SystemExit(f"`modelport serve` did not get ready:\n{log.read_text(errors='replace')}")
 
 
-def _triton_port(supervisor: psutil.Process) -> int:
-    """Find the port of Triton's own HTTP endpoint, which is nobody's business but the supervisor's."""
+def _triton_port(supervisor: psutil.Process, kind: str) -> int:
+    """Find the port of Triton's own HTTP or gRPC endpoint, which is nobody's business but the supervisor's."""
     for child in supervisor.children(recursive=True):
         for word in child.cmdline():
-            if word.startswith("--http-port="):
+            if word.startswith(f"--{kind}-port="):
                 return int(word.partition("=")[2])
     raise SystemExit("`modelport serve` runs no Triton of its own")
 
