@@ -12,8 +12,9 @@ function init(args)
   answered, refused, told, others = 0, 0, 0, 0
 end
 
+-- Of any length up to twice the mean: pauses of one length would bring all connections at the same moment.
 function delay()
-  return pause
+  return math.random(0, 2 * pause)
 end
 
 function response(status, headers, body)

@@ -28,6 +28,7 @@ from modelport.gateway.errors import (
     InternalError,
     ModelNotFound,
     NotFound,
+    QueueFull,
     StoppedBySchedule,
     Unavailable,
 )
@@ -155,6 +156,7 @@ class Gateway:
             return visit.format.describe(
                 visit.call, model.view(facts) if operation is Operation.MODEL_METADATA else None, facts
             )
+        model.coalescer.check_room()  # before anything is read: who is sent away should cost little
         self._rates.check(model.name, visit.key, monotonic())
         in_flight = self.metrics.in_flight_of(model.name, model.namespace, visit.format.name)
         in_flight.inc()
@@ -168,6 +170,8 @@ class Gateway:
         except TimeoutError as error:
             limit = model.spec.limits.timeout_seconds
             raise DeadlineExceeded(f"no answer within {limit} s (spec.limits.timeoutSeconds)") from error
+        except QueueFull:  # Triton is well, and has enough to do
+            raise
         except Unavailable:
             self.models.look()
             raise
@@ -259,7 +263,7 @@ class Gateway:
         )
         if error is not None:
             counters.failed(error.reason)
-            expected = error.status < 500 or isinstance(error, StoppedBySchedule)
+            expected = error.status < 500 or isinstance(error, StoppedBySchedule | QueueFull)
             level = logging.DEBUG if expected else logging.WARNING
             log.log(level, "%s: %s", error.reason, error.message, extra=visit.log_fields())
 

@@ -89,6 +89,11 @@ class Coalescer:
         self._lanes: dict[Hashable, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def check_room(self) -> None:
+        """Raise QueueFull where as many requests wait as may."""
+        if self.length >= self.limit:
+            raise QueueFull(f"{self.length} requests are waiting already: try again shortly", retry_after=1)
+
     async def infer(
         self, meta: ModelMeta, request: InferRequest, key: Hashable, trip: Trip, trace: str | None = None
     ) -> InferResult:
@@ -96,8 +101,7 @@ class Coalescer:
 
         Raises QueueFull at once where too many wait already, and whatever GatewayError the call ends in.
         """
-        if self.length >= self.limit:
-            raise QueueFull(f"{self.length} requests are waiting already: try again shortly", retry_after=1)
+        self.check_room()
         if (empty := empty_answer(meta, request)) is not None:
             return empty
         self.length += 1

@@ -255,8 +255,12 @@ async def test_a_serverless_execution_ends_in_its_own_deadline_and_is_not_counte
     assert [(await port.post())[0] for _ in range(3)] == [200, 200, 429]
 
 
-async def test_the_request_beyond_the_queue_is_sent_away_at_once(start: Start) -> None:
+async def test_the_request_beyond_the_queue_is_sent_away_at_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     port = await start(limits={"queueLength": 1})
+    looks: list[int] = []
+    monkeypatch.setattr(port.gateway.models, "look", lambda: looks.append(1))
     port.triton.gate = asyncio.Event()
     first = asyncio.create_task(port.post())
     await port.triton.entered.wait()
@@ -265,6 +269,8 @@ async def test_the_request_beyond_the_queue_is_sent_away_at_once(start: Start) -
 
     assert (status, headers["Retry-After"]) == (503, "1")
     assert (await first)[0] == 200
+    assert not looks, "a full queue says nothing of Triton, which has enough to do"
+    assert not [each for each in caplog.records if each.levelname == "WARNING"], "the metric tells it"
 
 
 FAILURES: dict[str, tuple[BaseException, int, str]] = {
