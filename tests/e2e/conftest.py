@@ -13,7 +13,7 @@ What differs from cluster to cluster are commands in variables, split at spaces:
 
 from __future__ import annotations
 
-import json
+import copy
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -182,7 +182,7 @@ def example(source: Callable[[str], str]) -> Callable[..., Object]:
     by_name = {manifest["metadata"]["name"]: manifest for manifest in manifests()}
 
     def make(which: str, name: str = "", **spec: object) -> Object:
-        manifest: Object = json.loads(json.dumps(by_name[which]))
+        manifest: Object = copy.deepcopy(by_name[which])
         manifest["metadata"]["name"] = name or which
         manifest["spec"]["model"]["source"]["uri"] = source(Path(uri_of(manifest)).name)
         manifest["spec"] |= spec

@@ -68,7 +68,7 @@ class Kube:
             "--force-conflicts",
             "-f",
             "-",
-            stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+            stdin=to_json({"apiVersion": "v1", "kind": "List", "items": objects}),
         )
 
     def get(self, what: str, *arguments: object) -> Object:
@@ -132,6 +132,11 @@ class Kube:
                 yield f"http://127.0.0.1:{local}"
             finally:
                 forward.kill()
+
+
+def to_json(manifest: Object) -> str:
+    """Return JSON as kubectl reads it, of what YAML's reader has made of a manifest, moments among it."""
+    return json.dumps(manifest, default=lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def listens(port: int) -> bool:
