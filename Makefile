@@ -102,6 +102,7 @@ verify: generate ## Fail if a generated file is not what the code makes
 	git diff --exit-code -- charts/modelport/dashboards charts/modelport/files crds docs/reference operator/rbac
 
 bench: dev ## Measure the gateway beside Triton's own endpoint, a bare loop of Pillow and four model servers; writes docs/benchmarks.md
+	@$(BIN)/python examples/build_models.py
 	$(BIN)/python tests/bench/bench.py $(ARGS)
 
 bench-operator: dev ## Measure the operator with 1,000 resources on a real control plane; writes docs/benchmarks-operator.md
