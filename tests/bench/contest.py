@@ -22,7 +22,7 @@ import grpc.aio
 import numpy as np
 import uvloop
 from generators import Generator, Measurement
-from plan import WARM_UP_SECONDS, Plan, tell
+from plan import Plan, take_turns, tell
 from server import Server, serve
 from tritonclient.grpc import service_pb2_grpc
 from workloads import Workload, read_message, read_triton, workloads
@@ -84,16 +84,11 @@ def _contest(name: str, workload: Workload, generator: Generator, plan: Plan) ->
 def _run_rounds(
     name: str, subjects: Mapping[str, Callable[[int, float], Measurement]], connections: int, plan: Plan
 ) -> list[Round]:
-    for measure in subjects.values():
-        measure(connections, WARM_UP_SECONDS)
     rounds = []
-    for number in range(plan.rounds):
-        first = number % len(subjects)
-        order = [*subjects][first:] + [*subjects][:first]
-        measured = {each: subjects[each](connections, plan.seconds) for each in order}
+    for number, measured in enumerate(take_turns(subjects, connections, plan), 1):
         rounds.append(measured)
         line = ", ".join(f"{each} {measured[each].requests_per_second:,.1f}/s" for each in subjects)
-        tell(f"{name}, {connections} connections, round {number + 1}: {line}")
+        tell(f"{name}, {connections} connections, round {number}: {line}")
     return rounds
 
 

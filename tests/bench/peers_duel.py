@@ -22,7 +22,7 @@ from generators import Generator, Measurement
 from peers_run import NUMBERS, PEERS, PICTURES, ROWS, Job, Running, run
 from pictures import MODEL as COLOURS
 from pictures import MODEL_SIZE, draw, write_model
-from plan import WARM_UP_SECONDS, Plan, tell
+from plan import Plan, take_turns, tell
 from server import Server, call, post, serve
 from subjects import MANIFEST, MODEL, VALUES
 
@@ -100,16 +100,11 @@ def _measure_peer(generator: Generator, peer: Running, name: str, connections: i
 
 
 def _run_rounds(job: str, subjects: Mapping[str, Subject], connections: int, plan: Plan) -> list[Round]:
-    for measure in subjects.values():
-        measure(connections, WARM_UP_SECONDS)
     rounds = []
-    for number in range(plan.rounds):
-        first = number % len(subjects)
-        order = [*subjects][first:] + [*subjects][:first]
-        measured = {name: subjects[name](connections, plan.seconds) for name in order}
-        rounds.append({name: measured[name] for name in subjects})
+    for number, measured in enumerate(take_turns(subjects, connections, plan), 1):
+        rounds.append(measured)
         line = ", ".join(f"{name} {measured[name].requests_per_second:,.0f}/s" for name in subjects)
-        tell(f"{job}, {connections} connections, round {number + 1}: {line}")
+        tell(f"{job}, {connections} connections, round {number}: {line}")
     return rounds
 
 

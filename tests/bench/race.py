@@ -18,7 +18,7 @@ from pathlib import Path
 
 from generators import Generator
 from pictures import FACTOR, FORMATS, MODEL, MODEL_SIZE, check_answers, draw, requests, write_model
-from plan import WARM_UP_SECONDS, Plan, tell
+from plan import Plan, take_turns, tell
 from server import Server, serve
 
 from modelport.loadtest.client import Request
@@ -103,16 +103,11 @@ def race(generator: Generator, plan: Plan) -> Race:
 
 
 def _run_rounds(subjects: Mapping[str, Subject], connections: int, plan: Plan) -> list[Round]:
-    for run in subjects.values():
-        run(connections, WARM_UP_SECONDS)
     rounds = []
-    for number in range(plan.rounds):
-        first = number % len(subjects)
-        order = [*subjects][first:] + [*subjects][:first]
-        ran = {name: subjects[name](connections, plan.seconds) for name in order}
+    for number, ran in enumerate(take_turns(subjects, connections, plan), 1):
         rounds.append(ran)
         laps = ", ".join(f"{name} {ran[name].pictures_per_second:.0f}/s" for name in subjects)
-        tell(f"{connections} connections, round {number + 1}: {laps}")
+        tell(f"{connections} connections, round {number}: {laps}")
     return rounds
 
 
