@@ -51,6 +51,15 @@ FETCH_RESOURCES = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"m
 GATEWAY_RESOURCES = {"requests": {"cpu": "100m", "memory": "192Mi"}, "limits": {"memory": "2Gi"}}
 """Requests are what an idle model takes; the limit of the gateway is some bodies of the largest allowed size."""
 
+TRITON_IS_ALIVE = (
+    f"exec 3<>/dev/tcp/127.0.0.1/{METRICS_PORT} || exit 0; "
+    r"printf 'GET /livez/triton HTTP/1.0\r\n\r\n' >&3; "
+    "read -rt 10 _ status _ <&3; "
+    '[ "$status" != 503 ] || { cat <&3; exit 1; }'
+)
+"""Fails if the gateway says that Triton must start again. One that is not there yet, or is too busy, says nothing: on a
+node without a free core Triton would be killed for it, and the next start would find the node no freer."""
+
 RESTRICTED: Manifest = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -181,10 +190,9 @@ def _build_triton(context: Context) -> Manifest:
         },
         # Triton calls itself alive with a dead backend inside; the gateway asks the model.
         "livenessProbe": {
-            "httpGet": {"path": "/livez/triton", "port": METRICS_PORT, "scheme": "HTTP"},
-            "initialDelaySeconds": 10,
-            "periodSeconds": 10,
-            "timeoutSeconds": 5,
+            "exec": {"command": ["bash", "-c", TRITON_IS_ALIVE]},
+            "periodSeconds": 15,
+            "timeoutSeconds": 15,
             "failureThreshold": 3,
         },
         "volumeMounts": [
