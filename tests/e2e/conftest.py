@@ -7,6 +7,8 @@ What differs from cluster to cluster are commands in variables, split at spaces:
     MODELPORT_E2E_LOAD_IMAGE   brings an archive, its last argument, into every node
     MODELPORT_E2E_NODE         runs a command, its last arguments, on the node
     MODELPORT_E2E_REBOOT       kills the kubelet and every container of the node, and starts the node again
+    MODELPORT_E2E_TRAEFIK      Traefik's image, one that every node has or can pull; by default traefik:v3.6
+    MODELPORT_E2E_PROMETHEUS   Prometheus' image, likewise; by default prom/prometheus:v3.5.0
     MODELPORT_E2E_KEEP         1: leave the release, and take it over in the next run
     MODELPORT_E2E_REPORT       file for what was measured, docs/benchmarks-e2e.md
 """
@@ -23,7 +25,7 @@ import pytest
 import yaml
 from real_cluster.kubectl import Kube, KubectlFailed, Object, Refused, check_context, environment_command
 from real_cluster.report import Report
-from real_cluster.store import address, archive_folder, open_store
+from real_cluster.store import address, archive, archive_folder, open_store
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -75,8 +77,8 @@ def images(context: str) -> Mapping[str, str]:
         loader = environment_command("MODELPORT_E2E_LOAD_IMAGE")
     except Refused as error:
         pytest.exit(str(error), returncode=2)
-    for _, _, archive in built:
-        run([*loader, archive])
+    for _, _, file in built:
+        run([*loader, file])
     return {what: name for what, name, _ in built}
 
 
@@ -155,16 +157,10 @@ def source(kube: Kube, images: Mapping[str, str]) -> Callable[[str], str]:
     run([str(REPOSITORY / ".venv" / "bin" / "python"), str(EXAMPLES / "build_models.py")])
     folders = sorted({Path(uri_of(manifest)).name for manifest in manifests()})
     models = {name: archive_folder(EXAMPLES / "models" / name) for name in folders}
-    models |= broken_models()
+    models |= {"sleeper": archive({"model.py": (HERE / "real_cluster" / "sleeper.py").read_bytes()})}
+    models |= {"corrupt": archive({"model.onnx": b"\x08\x07this is no model"})}
     open_store(kube, images["modelport"], models)
     return lambda name: address(kube, name)
-
-
-def broken_models() -> Mapping[str, bytes]:
-    """Return archives that are none of a model."""
-    from real_cluster.store import archive
-
-    return {"corrupt": archive({"model.onnx": b"\x08\x07this is no model"})}
 
 
 def manifests() -> list[Object]:

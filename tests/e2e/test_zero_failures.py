@@ -62,10 +62,7 @@ def under_load(busy: Kube, images: Mapping[str, str], report: Report) -> Callabl
             change()
             time.sleep(AFTER_SECONDS)
         results = running.results
-        latency = results["latencySeconds"]
-        table = report.table("Failed requests under load", "change", "requests", "failed", "p50", "p99", "seconds")
-        times = (f"{latency[name] * 1000:.0f} ms" for name in ("p50", "p99"))
-        table.rows.append((what, results["total"], results["failed"], *times, f"{time.monotonic() - began:.0f}"))
+        report.under_load(what, results, time.monotonic() - began)
         assert results["total"] > 100
         assert results["failed"] == 0, json.dumps(results["errors"], indent=1)
 

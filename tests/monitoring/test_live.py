@@ -5,7 +5,6 @@ What one machine cannot have is scraped of stand-ins: GPUs, limits, the kubelet'
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -15,19 +14,11 @@ from typing import Any
 
 import pytest
 from watched.drawing import Named, draw_dashboard
-from watched.prometheus import Prometheus, Series
+from watched.panels import ANY, DASHBOARDS, Model, ask, fill, in_legend, panels, read
+from watched.prometheus import Prometheus
 
 pytestmark = [pytest.mark.monitoring, pytest.mark.timeout(300)]  # the first one starts everything
 
-DASHBOARDS = {
-    path.stem: json.loads(path.read_text())
-    for path in (Path(__file__).parents[2] / "charts/modelport/dashboards").glob("*.json")
-}
-RANGE_SECONDS = 60
-
-Model = tuple[str, str]
-"""Namespace and name."""
-ANY: Model = (".*", "")
 SHAPES: Model = ("default", "shapes")
 ON_GPU: Model = ("vision", "on-gpu")
 KEPT: Model = ("default", "kept")
@@ -47,25 +38,6 @@ SEEN_OF: Mapping[str, Sequence[Model]] = {
 
 ONLY_IN_PODS = {"pod"}
 """Labels of legends that only a cluster gives."""
-
-
-def panels(name: str) -> Iterator[Any]:
-    return (panel for panel in DASHBOARDS[name]["panels"] if panel["type"] != "row")
-
-
-def fill(expression: str, model: Model) -> str:
-    """Put the reader's choices in, as Grafana does."""
-    values = {"__rate_interval": "60s", "__range": "120s", "namespace": model[0], "model": model[1]}
-    return re.sub(r"\$(\w+)", lambda found: values[found[1]], expression)
-
-
-def ask(prometheus: Prometheus, target: Any, model: Model) -> list[Series]:
-    expression = fill(target["expr"], model)
-    return prometheus.ask(expression) if target["instant"] else prometheus.ask_range(expression, RANGE_SECONDS)
-
-
-def in_legend(target: Any) -> set[str]:
-    return set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
 
 
 def cases() -> Iterator[Any]:
@@ -156,21 +128,6 @@ def test_dashboards_are_drawn(prometheus: Prometheus, name: str, tmp_path: Path)
     answers: dict[int, Named] = {}
     for panel in panels(name):
         models = [ANY] if name == "fleet" else SEEN_OF.get(panel["title"], [SHAPES])
-        answers[panel["id"]] = [
-            (name_in_legend(target, series), series)
-            for target in panel["targets"]
-            for model in models
-            for series in ask(prometheus, target, model)
-        ]
+        answers[panel["id"]] = read(prometheus, panel, models)
     draw_dashboard(folder / f"{name}.png", DASHBOARDS[name], answers)
     assert (folder / f"{name}.png").stat().st_size > 20_000
-
-
-def name_in_legend(target: Any, series: Series) -> str:
-    """Return what Grafana writes beside a series."""
-    legend = target["legendFormat"]
-    if target["format"] == "table":
-        return f"{legend} {series.labels.get('model', '')}"
-    if legend == "__auto":
-        return " ".join(series.labels.values()) or "value"
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: series.labels.get(found[1], ""), legend).strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,9 +36,19 @@ class Load:
 
 @contextmanager
 def load(
-    kube: Kube, image: str, name: str, *arguments: str, key: str = "", connections: int = CONNECTIONS, most: int = 300
+    kube: Kube,
+    image: str,
+    name: str,
+    *arguments: str,
+    key: str = "",
+    hosts: Mapping[str, str] | None = None,
+    connections: int = CONNECTIONS,
+    most: int = 300,
 ) -> Iterator[Load]:
-    """Load an address for as long as the block runs, at most so many seconds; the results are there afterwards."""
+    """Load an address for as long as the block runs, at most so many seconds; the results are there afterwards.
+
+    `hosts` are the addresses of names that no DNS has.
+    """
     container: Object = {
         "name": "load",
         "image": image,
@@ -66,6 +76,7 @@ def load(
                     "seccompProfile": {"type": "RuntimeDefault"},
                 },
                 "containers": [container],
+                "hostAliases": [{"ip": ip, "hostnames": [host]} for host, ip in (hosts or {}).items()],
                 "volumes": [{"name": "tmp", "emptyDir": {}}],
                 # A drain of the node must not take the load with it.
                 "tolerations": [{"operator": "Exists"}],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 FILE = "MODELPORT_E2E_REPORT"
 HEAD = """<!-- Written by `make e2e`; do not edit. -->
@@ -44,6 +45,12 @@ class Report:
                 return table
         self.tables.append(Table(title, columns, note))
         return self.tables[-1]
+
+    def under_load(self, what: str, results: Mapping[str, Any], seconds: float) -> None:
+        """Add what a load has seen while something changed."""
+        table = self.table("Failed requests under load", "change", "requests", "failed", "p50", "p99", "seconds")
+        times = (f"{results['latencySeconds'][name] * 1000:.0f} ms" for name in ("p50", "p99"))
+        table.rows.append((what, results["total"], results["failed"], *times, f"{seconds:.0f}"))
 
     def __str__(self) -> str:
         head = HEAD.format(cores=os.cpu_count())
