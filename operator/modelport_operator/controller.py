@@ -13,6 +13,7 @@ from modelport_operator.cluster import Cluster
 from modelport_operator.config import Config
 from modelport_operator.hosts import Claims
 from modelport_operator.metrics import Metrics
+from modelport_operator.names import keys_name
 from modelport_operator.reconcile import Reconciler
 from modelport_operator.resources import PUBLISHED_MODEL, WATCHED, Kind, Manifest
 from modelport_operator.store import Key, Store, key_of
@@ -56,7 +57,11 @@ class Controller:
 
     def seen(self, kind: Kind, event: str | None, obj: Manifest) -> None:
         """Take what a watch tells; `event` is None for what stood there when the watch began."""
+        before = self.store.resource(key_of(obj)) if kind is PUBLISHED_MODEL else None
         key = self.store.drop(kind, obj) if event == "DELETED" else self.store.put(kind, obj)
+        if before is not None and key is not None and _asked(obj) != _asked(before):
+            # Who touches a resource after its keys expects that both are looked at.
+            self.cluster.forget_secret(key.namespace, keys_name(key.name))
         if key is not None and self.store.resource(key) is not None:
             self.queue.add(key)
         self.metrics.waiting(len(self.queue))
@@ -128,3 +133,9 @@ class Controller:
             if again is not None:
                 with contextlib.suppress(RuntimeError):
                     self.queue.add_later(key, again)
+
+
+def _asked(resource: Manifest) -> tuple[object, object]:
+    """Return what differs after a user's change of a resource, and not after one of its status."""
+    metadata = resource["metadata"]
+    return metadata.get("generation"), metadata.get("annotations")

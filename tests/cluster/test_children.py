@@ -409,6 +409,18 @@ def test_keys_are_made_kept_rotated_and_revoked(operator: RunningOperator, model
     assert key(models, "a") == second
 
 
+def test_a_resource_that_is_touched_looks_at_its_keys_at_once(operator: RunningOperator, models: Models) -> None:
+    """Also where they were read a moment ago."""
+    operator.controller.cluster.secret_seconds = 3600
+    models.publish()
+    models.settled()
+    first = key(models, "default")
+    models.edit("cups-keys", kind=SECRET, data={"default": None})
+    models.edit("cups", metadata={"annotations": {"example.com/rotated": "now"}})
+    eventually(lambda: models.there(SECRET, "cups-keys")["data"].get("default"))
+    assert key(models, "default") != first
+
+
 def test_a_key_of_the_users_own_is_awaited(operator: RunningOperator, models: Models) -> None:
     models.publish(spec={"access": {"keys": [{"name": "mine", "secretRef": {"name": "own", "key": "token"}}]}})
     models.wait(Ready="True Serving", KeysReady="False KeyMissing")

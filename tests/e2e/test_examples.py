@@ -55,8 +55,9 @@ def test_it_answers_in_each_of_its_formats(name: str, applied: Kube, report: Rep
 
 def test_kubectl_shows_them(applied: Kube) -> None:
     lines = applied("get", "pm").splitlines()
-    assert [line.split()[0] for line in lines[1:]] == sorted(NAMES)
-    assert {line.split()[1] for line in lines[1:]} <= {"Serving", "Updating"}, "\n".join(lines)
+    head, rows = lines[0].split(), [line.split() for line in lines[1:]]
+    assert [row[head.index("NAME")] for row in rows] == sorted(NAMES)
+    assert {row[head.index("STATE")] for row in rows} == {"Serving"}, "\n".join(lines)
 
 
 def test_they_go_with_their_resources(applied: Kube) -> None:

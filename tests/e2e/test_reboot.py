@@ -37,8 +37,7 @@ def test_everything_serves_again_after_a_reboot(
     eventually(lambda: restarts(kube) > before, 180)
     eventually(lambda: answers(kube), 240, lambda: kube("get", "pm,pods"))
     took = time.monotonic() - began
-    for name, which in MODELS.items():
-        model = "half_plus_two" if which == "half-plus-two" else which
+    for name, model in MODELS.items():
         with kube.forwarded(f"service/{name}", 80) as base:
             done = subprocess.run(
                 ["curl", "-sS", "--fail-with-body", f"{base}/v1/models/{model}"], capture_output=True, check=False
