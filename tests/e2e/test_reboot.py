@@ -10,6 +10,7 @@ from real_cluster.kubectl import Kube, Object, environment_command, eventually
 from real_cluster.report import Report
 
 MODELS = {"after-half": "half-plus-two", "after-echo": "echo"}
+"""Examples, by the names that they get here."""
 
 
 def restarts(kube: Kube) -> int:
@@ -28,7 +29,10 @@ def answers(kube: Kube) -> bool:
 def test_everything_serves_again_after_a_reboot(
     kube: Kube, system: Kube, example: Callable[..., Object], report: Report
 ) -> None:
-    kube.apply(*(example(which, name, access={"anonymous": True}) for name, which in MODELS.items()))
+    manifests = [example(which, name, access={"anonymous": True}) for name, which in MODELS.items()]
+    for manifest in manifests:
+        manifest["spec"]["model"]["name"] = manifest["metadata"]["name"]
+    kube.apply(*manifests)
     for name in MODELS:
         kube.wait_settled(name)
     before = restarts(kube)
@@ -37,10 +41,10 @@ def test_everything_serves_again_after_a_reboot(
     eventually(lambda: restarts(kube) > before, 180)
     eventually(lambda: answers(kube), 240, lambda: kube("get", "pm,pods"))
     took = time.monotonic() - began
-    for name, model in MODELS.items():
+    for name in MODELS:
         with kube.forwarded(f"service/{name}", 80) as base:
             done = subprocess.run(
-                ["curl", "-sS", "--fail-with-body", f"{base}/v1/models/{model}"], capture_output=True, check=False
+                ["curl", "-sS", "--fail-with-body", f"{base}/v1/models/{name}"], capture_output=True, check=False
             )
         assert b"AVAILABLE" in done.stdout, done
     system("rollout", "status", "deployment/modelport-operator", "--timeout=60s", seconds=70)
