@@ -37,6 +37,8 @@ CLUSTER_PAGES: Final = (
 )
 """Guides whose commands are typed beside the tutorial's cluster; the others' need one machine."""
 NOT_RUN: Final = re.compile(r"\*Not run by the tests: (.+)\.\*")
+END_SECONDS: Final = 30.0
+"""For what a page has started to end what it has started itself, before it is killed."""
 BORDER: Final = re.compile("[─│╭╮╰╯├┤┬┴┼]+")
 OWN_TERMINAL: Final = "In a terminal of its own:"
 PROGRAMS: Final = (
@@ -205,11 +207,15 @@ class Page:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # The shell goes first, and what it started needs a moment to end what it has started itself.
         for number in (signal.SIGTERM, signal.SIGKILL):
+            until = time.monotonic() + END_SECONDS
             with suppress(ProcessLookupError):
                 os.killpg(self._shell.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                self._shell.wait(10)
+                while time.monotonic() < until:
+                    self._shell.poll()
+                    os.killpg(self._shell.pid, 0)
+                    time.sleep(0.1)
         assert self._shell.stdin
         with suppress(BrokenPipeError):
             self._shell.stdin.close()

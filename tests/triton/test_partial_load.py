@@ -56,7 +56,7 @@ def test_the_elder_serves_until_the_younger_can_be_loaded(start_server: Callable
 
     (triton,) = server.descendants("bin/tritonserver")
     triton.kill()
-    server.eventually(lambda: answer() is None, seconds=SECONDS)
+    server.eventually(lambda: not server.readiness()["ready"], seconds=SECONDS)
     server.eventually(lambda: answer() == [1.0], seconds=SECONDS)
 
     (server.manifests / "models" / "versions" / "2" / "model.py").write_text(WHOLE)

@@ -129,7 +129,10 @@ class Pod:
             time.sleep(0.1)
 
     def stop(self) -> None:
+        # A stub of the Python backend outlives a Triton that is killed.
         for process in self.processes.values():
+            for child in psutil.Process(process.pid).children() if process.poll() is None else ():
+                child.kill()
             process.kill()
             process.wait(10)
         for region in Path("/dev/shm").glob(f"{self._shared_memory}*"):

@@ -145,8 +145,7 @@ class TestEdits:
         assert server.predict("sleeper", {"instances": [0.0]}).status_code == 200
 
         triton.kill()
-        server.eventually(lambda: server.predict("sleeper", {"instances": [0.0]}).status_code == 503)
-        server.eventually(lambda: server.predict("sleeper", {"instances": [0.0]}).status_code == 200)
+        assert server.predict("sleeper", {"instances": [0.0]}).status_code == 200  # it waited for the next Triton
 
     def test_a_deleted_line_of_a_generated_key_makes_another_key(self, server):
         old = server.keys["half_plus_two"]

@@ -31,12 +31,12 @@ async def build_response(visit: Visit, reply: Reply, error: GatewayError | None)
     encoding = (
         _accepted(visit.request.headers.get("accept-encoding", "")) if len(reply.body) >= COMPRESS_FROM_BYTES else ""
     )
-    if not encoding:
-        return Response(reply.status, headers, reply.body)
-    headers["Content-Encoding"] = encoding
-    if len(reply.body) < THREAD_FROM_BYTES:
-        return Response(reply.status, headers, _compressed(reply.body, encoding))
-    return Response(reply.status, headers, await asyncio.to_thread(_compressed, reply.body, encoding))
+    body = reply.body
+    if encoding:
+        headers["Content-Encoding"] = encoding
+        large = len(body) >= THREAD_FROM_BYTES
+        body = await asyncio.to_thread(_compressed, body, encoding) if large else _compressed(body, encoding)
+    return Response(reply.status, headers, body, parting=error is not None and error.parting)
 
 
 def _accepted(header: str) -> str:

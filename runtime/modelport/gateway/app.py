@@ -21,6 +21,7 @@ from modelport.gateway.answer import build_response
 from modelport.gateway.config import GatewayOptions, ServingConfig
 from modelport.gateway.cors import preflight
 from modelport.gateway.errors import (
+    RETRY_AFTER,
     BodyTooLarge,
     ClientGone,
     DeadlineExceeded,
@@ -168,13 +169,10 @@ class Gateway:
             visit.billable = metered.billable
             return reply
         except TimeoutError as error:
-            limit = model.spec.limits.timeout_seconds
-            raise DeadlineExceeded(f"no answer within {limit} s (spec.limits.timeoutSeconds)") from error
-        except QueueFull:  # Triton is well, and has enough to do
-            raise
-        except Unavailable:
-            self.models.look()
-            raise
+            limit = f"{model.spec.limits.timeout_seconds} s (spec.limits.timeoutSeconds)"
+            if model.outage.awaited:
+                raise Unavailable(f"Triton has not come back within {limit}", retry_after=RETRY_AFTER) from error
+            raise DeadlineExceeded(f"no answer within {limit}") from error
         finally:
             in_flight.dec()
 

@@ -10,12 +10,17 @@ from typing import ClassVar
 
 from modelport.errors import ModelportError
 
+RETRY_AFTER = 2
+"""Seconds after which a client may come again while Triton or a model starts: about what a small model needs."""
+
 
 class GatewayError(ModelportError):
     """A request that ends in an error; subclasses are raised, not this."""
 
     status: ClassVar[int] = 500
     reason: ClassVar[str] = "internal"
+    parting: ClassVar[bool] = False
+    """The connection ends with the answer: who comes again by a new one may find another instance, which is well."""
 
     def __init__(self, message: str, *, retry_after: int | None = None) -> None:
         """Take the sentence for the caller and, where waiting helps, the seconds after which to come again."""
@@ -132,6 +137,7 @@ class Unavailable(GatewayError):
 
     status = 503
     reason = "unavailable"
+    parting = True
 
 
 class ProcessDied(Unavailable):
@@ -142,12 +148,14 @@ class StoppedBySchedule(Unavailable):
     """The model's schedule is closed: nobody's fault, and no reason for an alarm."""
 
     reason = "stopped_by_schedule"
+    parting = False
 
 
 class QueueFull(Unavailable):
     """More requests wait than `spec.limits.queueLength`."""
 
     reason = "queue_full"
+    parting = False  # a new connection costs both sides more than the answer
 
 
 class DeadlineExceeded(GatewayError):

@@ -13,11 +13,11 @@ from time import monotonic
 
 from modelport.api import ServedModel, apis_of, model_name
 from modelport.gateway.coalesce import Coalescer
-from modelport.gateway.errors import BadRequest, ModelNotFound, Unavailable
+from modelport.gateway.errors import RETRY_AFTER, BadRequest, ModelNotFound, Unavailable
 from modelport.gateway.formats.base import Model, VersionState
+from modelport.gateway.outage import Outage
 from modelport.gateway.standing import Standing
 from modelport.gateway.tensors import ModelMeta
-from modelport.gateway.triton import RETRY_AFTER
 
 STOPPED = VersionState(0, "UNAVAILABLE", "StoppedBySchedule")
 """What readiness says of a model whose schedule is closed; its reason is read by machines."""
@@ -55,8 +55,9 @@ class Version:
 class LiveModel:
     """One model, between its resource and Triton."""
 
-    def __init__(self, served: ServedModel, coalescer: Coalescer) -> None:
-        self.coalescer = coalescer
+    def __init__(self, served: ServedModel, outage: Outage) -> None:
+        self.outage = outage
+        self.coalescer = Coalescer(outage.infer, limit=served.resource.spec.limits.queue_length)
         self.serve(served)
         self.versions: dict[int, Version] = {}
         self.trouble = "Triton has not been reached yet"
@@ -70,7 +71,8 @@ class LiveModel:
         """In URLs and in Triton."""
         self.namespace = served.resource.metadata.namespace
         self.apis = apis_of(self.spec)
-        self._standing = Standing(served.resource.spec.execution.schedule)
+        self.coalescer.limit = self.spec.limits.queue_length
+        self._standing = Standing(self.spec.execution.schedule)
 
     @property
     def stopped(self) -> bool:
@@ -117,9 +119,14 @@ class LiveModel:
         return version
 
     def resolve(self, version: int | None) -> ModelMeta:
-        """Choose the version that answers: the one asked for, else by `versions.traffic`, else the newest ready one."""
+        """Choose the version that answers: the one asked for, else by `versions.traffic`, else the newest ready one.
+
+        While Triton is away for a moment, one that answered before stands for ready: `outage.py` has its requests wait.
+        """
         if version is not None:
             known = self.versions.get(version)
+            if (known is None or not known.ready) and (awaited := self.outage.awaited.get(version)) is not None:
+                return awaited
             if known is None:
                 if not self.trouble:
                     raise ModelNotFound(self.name, version)
@@ -128,6 +135,7 @@ class LiveModel:
                 return known.meta
             raise self._unavailable(known.state.reason or f"version {version} is {known.state.state}")
         ready = {number: known.meta for number, known in self.versions.items() if known.ready and known.meta}
+        ready = ready or self.outage.awaited
         if not ready:
             raise self._unavailable(self.state.reason or f"the model is {self.state.state}")
         shares = {share.version: share.percent for share in self.spec.model.versions.traffic if share.version in ready}
@@ -145,6 +153,18 @@ class LiveModel:
             return any(known.ready for known in self.versions.values()) and not self.stopped
         self.states(version)
         return self.versions[version].ready and not self.stopped
+
+    def lost(self) -> None:
+        """Triton is gone, and with it all that was known of it; those that answered are waited for."""
+        self.outage.begin(known.meta for known in self.versions.values() if known.ready and known.meta)
+        self.versions = {}
+        self.trouble = "Triton is starting or restarting"
+
+    def found(self, versions: dict[int, Version]) -> None:
+        """Take what Triton says of the versions now."""
+        self.versions = versions
+        self.trouble = "" if versions else "Triton does not have it"
+        self.outage.end(number for number, known in versions.items() if known.ready)
 
     def answered(self, version: int) -> None:
         """Note that a version has just answered, so that nobody need ask it."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from time import monotonic
 
 from modelport.api import ServedModel, model_name
-from modelport.gateway.coalesce import Coalescer
 from modelport.gateway.errors import (
     BadUpstream,
     DeadlineExceeded,
@@ -23,6 +22,7 @@ from modelport.gateway.errors import (
 )
 from modelport.gateway.formats.base import VersionState
 from modelport.gateway.live_model import LiveModel, Version
+from modelport.gateway.outage import Outage
 from modelport.gateway.partial_load import Rescue
 from modelport.gateway.triton import Triton
 from modelport.gateway.triton_protobuf import zero_request
@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 """Between two looks at Triton's repository; a look is one small call for all models."""
+AWAIT_SECONDS = 0.2
+"""The same while requests wait for Triton's return."""
+GATHER_SECONDS = 0.05
+"""Many requests that fail at once ask for one look, not for many."""
 META_SECONDS = 10.0
 """A model's metadata is read again after this, for a Triton whose models someone else reloads."""
 PROBE_SECONDS = 5.0
@@ -48,6 +52,8 @@ class Models:
         self._rescue = Rescue(triton, repository)
         self._models: dict[str, LiveModel] = {}
         self._wake = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._next_look: asyncio.Task[None] | None = None
         self.triton_up = False
         self.lost_at: float | None = None
         """When Triton, once reached, was last lost, in monotonic seconds; None while it answers or never did."""
@@ -66,22 +72,28 @@ class Models:
         """Take a new configuration. Requests in flight end as they began."""
         models: dict[str, LiveModel] = {}
         for each in served.values():
-            name, limit = model_name(each.resource), each.resource.spec.limits.queue_length
+            name = model_name(each.resource)
             model = self._models.get(name)
             if model is None:
-                model = LiveModel(each, Coalescer(self._triton.infer, limit=limit))
+                model = LiveModel(each, Outage(self._triton.infer, self.look))
             elif model.served != each:
                 model.serve(each)
-                model.coalescer.limit = limit
                 for version in model.versions.values():
                     version.read = -inf
             models[name] = model
         self._models = models
         self._wake.set()
 
-    def look(self) -> None:
-        """Ask Triton again at once: a request has just found it unwell."""
-        self._wake.set()
+    async def look(self) -> None:
+        """Return once Triton has been asked anew: a request has just found it unwell."""
+        if self._next_look is None:
+            self._next_look = asyncio.create_task(self._look_soon())
+        await asyncio.shield(self._next_look)
+
+    async def _look_soon(self) -> None:
+        await asyncio.sleep(GATHER_SECONDS)
+        self._next_look = None  # who fails from here on may know more than this look finds
+        await self.refresh()
 
     async def watch(self, on_look: Callable[[], None]) -> None:
         """Keep the models' states; `on_look` is called after every look. Runs until it is cancelled."""
@@ -92,26 +104,30 @@ class Models:
                 await self.refresh()
                 on_look()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
+                    async with asyncio.timeout(AWAIT_SECONDS if self._awaiting else POLL_SECONDS):
                         await self._wake.wait()
-                await asyncio.sleep(0.05)  # many requests that fail at once ask for one look, not for many
         finally:
             probes.cancel()
 
     async def refresh(self) -> None:
         """One look at Triton."""
-        try:
-            found = await self._triton.versions()
-        except GatewayError as error:
-            self._lost(error)
-            return
-        if not self.triton_up:
-            log.info("Triton is up")
-        self.triton_up, self.lost_at = True, None
-        for model in self:
-            states = found.get(model.name, ())
-            await self._update(model, states)
-            self._rescue.look(model.name, states)
+        async with self._looking:
+            try:
+                found = await self._triton.versions()
+            except GatewayError as error:
+                self._lost(error)
+                return
+            if not self.triton_up:
+                log.info("Triton is up")
+            self.triton_up, self.lost_at = True, None
+            for model in self:
+                states = found.get(model.name, ())
+                await self._update(model, states)
+                self._rescue.look(model.name, states)
+
+    @property
+    def _awaiting(self) -> bool:
+        return any(model.outage.awaited for model in self)
 
     def _lost(self, error: GatewayError) -> None:
         if self.triton_up:
@@ -120,8 +136,7 @@ class Models:
         self.triton_up = False
         self._rescue.forget()
         for model in self:
-            model.versions = {}
-            model.trouble = "Triton is starting or restarting"
+            model.lost()
 
     async def _update(self, model: LiveModel, states: tuple[VersionState, ...]) -> None:
         versions: dict[int, Version] = {}
@@ -137,8 +152,7 @@ class Models:
                     version.read = monotonic()
                 except GatewayError as error:
                     log.info("model %s: its metadata cannot be read: %s", model.name, error.message)
-        model.versions = versions
-        model.trouble = "" if versions else "Triton does not have it"
+        model.found(versions)
 
     async def _probe_forever(self) -> None:
         while True:

@@ -14,6 +14,7 @@ import grpc.aio
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from modelport.gateway.errors import (
+    RETRY_AFTER,
     BadRequest,
     DeadlineExceeded,
     GatewayError,
@@ -25,11 +26,8 @@ from modelport.gateway.formats.base import ServerMeta, VersionState
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta
 from modelport.gateway.triton_protobuf import as_json, decode_response, encode_request, parse_meta
 
-RETRY_AFTER = 2
-"""Seconds after which a client may come again while Triton or a model starts: about what a small model needs."""
-
 _UNLIMITED = ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)
-_RECONNECT = ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 1000)
+_RECONNECT = ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 250)
 
 _BY_CODE: Mapping[grpc.StatusCode, type[GatewayError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: BadRequest,

@@ -42,10 +42,13 @@ class FakeTriton:
 
     failure: BaseException | None = None
     gate: asyncio.Event | None = None
+    gone: bool = False
     traces: list[str | None] = field(default_factory=list)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def versions(self) -> dict[str, tuple[VersionState, ...]]:
+        if self.gone:
+            raise Unavailable("gone")
         return {name: (VersionState(1, "READY"),) for name in ("half", "open")}
 
     async def meta(self, name: str, version: int, *, scalar_rows: bool) -> ModelMeta:
@@ -256,11 +259,9 @@ async def test_a_serverless_execution_ends_in_its_own_deadline_and_is_not_counte
 
 
 async def test_the_request_beyond_the_queue_is_sent_away_at_once(
-    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = await start(limits={"queueLength": 1})
-    looks: list[int] = []
-    monkeypatch.setattr(port.gateway.models, "look", lambda: looks.append(1))
     port.triton.gate = asyncio.Event()
     first = asyncio.create_task(port.post())
     await port.triton.entered.wait()
@@ -269,7 +270,7 @@ async def test_the_request_beyond_the_queue_is_sent_away_at_once(
 
     assert (status, headers["Retry-After"]) == (503, "1")
     assert (await first)[0] == 200
-    assert not looks, "a full queue says nothing of Triton, which has enough to do"
+    assert "Connection" not in headers
     assert not [each for each in caplog.records if each.levelname == "WARNING"], "the metric tells it"
 
 
@@ -289,6 +290,23 @@ async def test_every_failure_is_an_answer(start: Start, failure: GatewayError, s
     assert (got, says in text, "/secret" in text) == (status, True, False)
     assert ("Retry-After" in headers) == (status == 503)
     assert port.count("modelport_errors_total", model="half", reason=getattr(failure, "reason", "internal")) == 1
+
+
+async def test_who_cannot_be_answered_here_is_asked_to_connect_anew(start: Start) -> None:
+    port = await start()
+    port.triton.failure = Unavailable("gone", retry_after=2)
+
+    assert (await port.post())[2]["Connection"] == "close"
+
+
+async def test_while_triton_is_away_a_request_waits_no_longer_than_its_own_limit(start: Start) -> None:
+    port = await start(limits={"timeoutSeconds": 1})
+    port.triton.gone = True
+    await port.gateway.models.refresh()
+    status, text, headers = await port.post()
+
+    assert (status, "spec.limits.timeoutSeconds" in text) == (503, True)
+    assert (headers["Retry-After"], headers["Connection"]) == ("2", "close")
 
 
 async def test_while_it_drains_it_is_not_ready_and_still_answers(start: Start) -> None:

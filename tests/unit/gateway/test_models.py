@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from modelport.api import ServedModel, parse_manifest
+from modelport.gateway import outage
 from modelport.gateway.errors import BadRequest, BadUpstream, GatewayError, InternalError, ModelNotFound, Unavailable
 from modelport.gateway.formats.base import VersionState
 from modelport.gateway.live_model import LiveModel
@@ -102,7 +103,8 @@ async def test_traffic_is_shared_among_the_versions_that_are_ready() -> None:
     assert {one.resolve(None).version for _ in range(50)} == {3}
 
 
-async def test_while_triton_is_gone_every_model_asks_to_come_again() -> None:
+async def test_while_triton_is_gone_for_long_every_model_asks_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage, "HOLD_SECONDS", 0.0)
     triton = FakeTriton(v1="READY")
     models = Models(triton)  # type: ignore[arg-type]
     models.apply({"m": served()})

@@ -240,7 +240,7 @@ class Connection(asyncio.Protocol):
         unasked = "expect" in request.headers and not request.read_begun and not request.complete
         if unasked:  # nobody knows whether a body follows that was never asked for
             request.keep_alive = False
-        last = self._closing or not request.keep_alive
+        last = self._closing or response.parting or not request.keep_alive
         self._write(response, request, "close" if last else "keep-alive" if request.version == "1.0" else "")
         if self._drained is not None:
             await self._drained

@@ -19,6 +19,8 @@ class Response:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    parting: bool = False
+    """It is the connection's last."""
 
 
 def to_bytes(response: Response, *, without_body: bool = False, connection: str = "") -> tuple[bytes, bytes]:
