@@ -1,8 +1,8 @@
 """Nested JSON lists to numpy arrays, exactly: no guessed dtype, no bool taken for a number, no ragged list.
 
-The lists are flattened level by level with functions that run in C (`chain`, `map`, `set`), and what a level consists
-of is known from its set of types and lengths. So a picture of 150,000 numbers takes milliseconds, and where something
-is wrong the offender's place in the flat level gives its path.
+A `NumberList` makes its array by itself. Other lists are flattened level by level with functions that run in C
+(`chain`, `map`, `set`), and what a level consists of is known from its set of types and lengths. Where something is
+wrong the offender's place in the flat level gives its path.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 
 from modelport.gateway.codecs import base64
+from modelport.gateway.codecs.number_list import RANK, NumberList
 from modelport.gateway.codecs.words import describe, item, member
 from modelport.gateway.errors import BadRequest
 from modelport.gateway.tensors import DTYPES, Array
-
-RANK = 32
-"""Lists inside one another that may make one tensor."""
 
 B64 = "b64"
 """The one key of the object that stands for bytes: `{"b64": "aGk="}`."""
@@ -45,6 +43,9 @@ def parse_array(value: Any, dtype: str, path: str, *, elements: int, key: str | 
     Raises:
         BadRequest: with the path of the first offender.
     """
+    array = _read_at_once(value, DTYPES[dtype], elements)
+    if array is not None:
+        return array
     leaves = _flatten(value, _Place(path, key), elements)
     rule = _RULES.get(DTYPES[dtype].kind, _FLOAT)
     if not leaves.kinds <= rule.kinds:
@@ -53,6 +54,24 @@ def parse_array(value: Any, dtype: str, path: str, *, elements: int, key: str | 
             f"{leaves.path_at(index)}: expected {rule.expected} ({dtype}), got {describe(leaves.values[index])}"
         )
     return rule.build(leaves, dtype).reshape(leaves.shape)
+
+
+def _read_at_once(value: Any, dtype: np.dtype[Any], elements: int) -> Array | None:
+    """Read a `NumberList`, or a list of such of one shape; None for all else, and for what is to be refused."""
+    if isinstance(value, NumberList):
+        return value.array(dtype) if math.prod(value.shape) <= elements else None
+    if not (isinstance(value, list) and value and set(map(type, value)) == {NumberList}):
+        return None
+    shape = (len(value), *value[0].shape)
+    if any(each.shape != shape[1:] for each in value) or len(shape) > RANK or math.prod(shape) > elements:
+        return None
+    array = np.empty(shape, dtype)
+    for row, each in enumerate(value):
+        numbers = each.array(dtype)
+        if numbers is None:
+            return None
+        array[row] = numbers
+    return array
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +109,12 @@ def _flatten(value: Any, place: _Place, elements: int) -> _Leaves:
     """Undo the nesting, which must be regular."""
     level: list[Any] = [value]
     shape: tuple[int, ...] = ()
-    while list in (kinds := set(map(type, level))):
+    while True:
+        if NumberList in (kinds := set(map(type, level))):
+            level = [each.as_list() if isinstance(each, NumberList) else each for each in level]
+            kinds = set(map(type, level))
+        if list not in kinds:
+            return _Leaves(level, kinds, shape, place)
         if len(kinds) > 1:
             raise _mixed(level, place, shape)
         if len(set(map(len, level))) > 1:
@@ -102,7 +126,6 @@ def _flatten(value: Any, place: _Place, elements: int) -> _Leaves:
         if width * len(level) > elements:
             raise BadRequest(f"{place.path}: more than {elements} elements")
         level = level[0] if len(level) == 1 else list(chain.from_iterable(level))
-    return _Leaves(level, kinds, shape, place)
 
 
 def _mixed(level: list[Any], place: _Place, shape: tuple[int, ...]) -> BadRequest:

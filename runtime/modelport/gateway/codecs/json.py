@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
+from modelport.gateway.codecs.number_list import MARK, NumberList, cut_out
 from modelport.gateway.codecs.words import item, member
 from modelport.gateway.errors import BadRequest
 
@@ -30,20 +32,33 @@ _CONSTANTS = (b"-Infinity", b"Infinity", b"NaN")
 _CONSTANT = re.compile("NaN|Infinity")
 
 
-def loads(body: bytes, *, constants: bool, depth: int = DEPTH) -> Any:
+def loads(body: bytes, *, constants: bool, depth: int = DEPTH, number_lists: bool = False) -> Any:
     """Read a JSON document.
 
     Args:
         body: UTF-8, with or without a byte order mark.
         constants: whether the bare tokens `NaN`, `Infinity` and `-Infinity` are numbers.
         depth: how many lists and objects may stand inside one another.
+        number_lists: whether a `NumberList` may stand for a long list of numbers; the caller then tells lists by
+            `is_list` and makes arrays of them by `parse_array`.
 
     Raises:
         BadRequest: with the line and column, or with the path of a doubled key.
     """
     body = body.removeprefix(_BOM)
-    if not body.strip():
+    if not body or body.isspace():
         raise BadRequest("the body is empty, expected JSON")
+    if number_lists:
+        rest, lists = cut_out(body)
+        if lists:
+            try:
+                return _put_back(_read(rest, constants=constants, depth=depth), lists, depth)
+            except BadRequest:  # whose place in the whole body is found below
+                pass
+    return _read(body, constants=constants, depth=depth)
+
+
+def _read(body: bytes, *, constants: bool, depth: int) -> Any:
     value = _parse(body, constants=constants)
     if _is_deeper_than(depth, body):
         raise BadRequest(f"the body is nested deeper than {depth} lists and objects")
@@ -55,6 +70,27 @@ def loads(body: bytes, *, constants: bool, depth: int = DEPTH) -> Any:
 def dumps(value: Any) -> bytes:
     """Write a value of dicts, lists, strings, numbers and `orjson.Fragment`s, without white space."""
     return orjson.dumps(value)
+
+
+def _put_back(value: Any, lists: Sequence[NumberList], depth: int) -> Any:
+    """Put each list where its mark stands; raise BadRequest where that is too deep, or no place for a value."""
+    root = [value]
+    found = 0
+    rest: list[tuple[dict[Any, Any] | list[Any], int]] = [(root, 0)]
+    while rest:
+        holder, level = rest.pop()
+        for place, each in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
+            if isinstance(each, dict | list):
+                rest.append((each, level + 1))
+            elif isinstance(each, str) and each.startswith(MARK):
+                numbers = lists[int(each.removeprefix(MARK))]
+                if level + len(numbers.shape) > depth:
+                    raise BadRequest("a list of numbers is nested too deep")
+                holder[place] = numbers
+                found += 1
+    if found < len(lists):
+        raise BadRequest("a list of numbers stands where an object's key belongs")
+    return root[0]
 
 
 def _parse(body: bytes, *, constants: bool) -> Any:

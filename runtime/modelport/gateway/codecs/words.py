@@ -45,7 +45,7 @@ def describe(value: Any) -> str:
             return f"the number {clip(str(value))}"
         case str():
             return f"the string {quote(value)}"
-        case list():
+        case Sequence():
             return "a list"
         case _:
             return "an object"

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelport.gateway.codecs.number_list import is_list
 from modelport.gateway.codecs.words import describe, item, member, one_of, quote
 from modelport.gateway.errors import BadRequest
 
@@ -24,7 +25,7 @@ class Entry:
 
 def read_entries(inputs: Any) -> list[Entry]:
     """Read the list; raise BadRequest with the path of what is not as it should be."""
-    if not isinstance(inputs, list):
+    if not is_list(inputs):
         raise BadRequest(f"inputs: expected a list of objects, got {describe(inputs)}")
     return [_read_entry(each, item("inputs", index)) for index, each in enumerate(inputs)]
 

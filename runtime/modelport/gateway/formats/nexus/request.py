@@ -16,6 +16,7 @@ from modelport.gateway.codecs import base64
 from modelport.gateway.codecs.arrays import parse_array
 from modelport.gateway.codecs.images import Picture, decode_image
 from modelport.gateway.codecs.json import loads
+from modelport.gateway.codecs.number_list import is_list
 from modelport.gateway.codecs.shapes import show_shape
 from modelport.gateway.codecs.words import describe, item, one_of, quote
 from modelport.gateway.errors import BadRequest
@@ -83,7 +84,8 @@ def find_urls(call: Call, model: Model) -> Sequence[tuple[str, str]]:
 
 
 def _read_body(call: Call, model: Model) -> Mapping[str, Any]:
-    body = loads(call.body, constants=False, depth=model.spec.limits.depth + _ARRAY_RANK)
+    depth = model.spec.limits.depth + _ARRAY_RANK
+    body = loads(call.body, constants=False, depth=depth, number_lists=True)
     if not isinstance(body, dict):
         raise BadRequest(f"body: expected a JSON object, got {describe(body)}")
     return body
@@ -137,7 +139,7 @@ def _from_base64(data: Any, _call: Call, _model: Model) -> bytes:
 
 def _from_array(data: Any, _call: Call, model: Model) -> Picture:
     """Read [height, width] or [height, width, 3] of whole numbers 0 to 255, which may be written 255.0."""
-    if not isinstance(data, list):
+    if not is_list(data):
         raise BadRequest(f"{DATA}: expected the picture as nested lists, got {describe(data)}")
     pixels = model.spec.limits.pixels
     values = parse_array(data, "FP64", DATA, elements=min(model.spec.limits.tensor_elements, 3 * pixels))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from modelport.gateway.codecs.number_list import is_list
 from modelport.gateway.codecs.words import describe, item, member, one_of
 from modelport.gateway.errors import BadRequest
 from modelport.gateway.formats.base import Model
@@ -49,7 +50,7 @@ def parse_routines(value: Any, model: Model) -> tuple[Routine, ...]:
     """
     if value is None:
         return ()
-    if not isinstance(value, list):
+    if not is_list(value):
         raise BadRequest(f"{ROUTINES}: expected a list of objects, got {describe(value)}")
     if len(value) > MOST:
         raise BadRequest(f"{ROUTINES}: expected at most {MOST}, got {len(value)}")
@@ -101,8 +102,8 @@ def _bounds(arguments: Arguments, path: str) -> list[float]:
         if type(number) is not int or not 1 <= number <= MOST_BINS:
             raise BadRequest(f"{path}.bins: expected an integer from 1 to {MOST_BINS}, got {describe(bins)}")
         return [step / number for step in range(1, number + 1)]
-    if not isinstance(ranges, list) or not 1 <= len(ranges) <= MOST_BINS:
-        got = f"a list of {len(ranges)}" if isinstance(ranges, list) else describe(ranges)
+    if not is_list(ranges) or not 1 <= len(ranges) <= MOST_BINS:
+        got = f"a list of {len(ranges)}" if is_list(ranges) else describe(ranges)
         raise BadRequest(f"{path}.ranges: expected a list of 1 to {MOST_BINS} upper bounds, got {got}")
     bounds = [_fraction(each, item(f"{path}.ranges", index)) for index, each in enumerate(ranges)]
     for index in range(1, len(bounds)):
@@ -189,7 +190,7 @@ def _fraction(value: Any, path: str) -> float:
 def _class_names(arguments: Arguments, path: str, model: Model) -> frozenset[str]:
     path = f"{path}.class_name"
     names = arguments.get("class_name")
-    if not isinstance(names, list) or not names:
+    if not is_list(names) or not names:
         got = "an empty one" if names == [] else describe(names)
         raise BadRequest(f"{path}: expected a list of class names, got {got}")
     for index, name in enumerate(names):

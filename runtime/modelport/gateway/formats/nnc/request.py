@@ -48,7 +48,7 @@ _TYPE_BY_KIND: Mapping[str, str] = {"DICOM": "dcm", "a wav file": "wav", "a big-
 def decode_inputs(body: bytes, model: Model) -> InferRequest:
     """Read the body of an inference; raise BadRequest with the path."""
     rank = max((len(spec.shape) for spec in model.meta.inputs.values()), default=0)
-    asked = codec.loads(body, constants=False, depth=model.spec.limits.depth + rank)
+    asked = codec.loads(body, constants=False, depth=model.spec.limits.depth + rank, number_lists=True)
     if not isinstance(asked, dict):
         raise BadRequest(f"body: expected a JSON object, got {describe(asked)}")
     executor = asked.get("executor", EXECUTOR)

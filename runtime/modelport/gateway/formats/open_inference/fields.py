@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from modelport.gateway.codecs.number_list import is_list
 from modelport.gateway.codecs.words import describe, member, one_of
 from modelport.gateway.errors import BadRequest
 
@@ -29,9 +30,9 @@ def read_object(value: Any, path: str, *, required: bool = False) -> Mapping[str
     return value
 
 
-def read_list(value: Any, path: str) -> list[Any]:
+def read_list(value: Any, path: str) -> Sequence[Any]:
     """Return a list, which may be empty."""
-    if not isinstance(value, list):
+    if not is_list(value):
         raise BadRequest(f"{path}: expected a list, got {describe(value)}")
     return value
 

@@ -63,7 +63,8 @@ def decode_request(call: Call, model: Model) -> InferRequest:
     limits = model.spec.limits
     rank = max((len(spec.shape) for spec in model.meta.inputs.values()), default=0)
     text = call.body if header is None else call.body[:header]
-    body = read_object(codec.loads(text, constants=True, depth=limits.depth + rank), "body")
+    whole = codec.loads(text, constants=True, depth=limits.depth + rank, number_lists=True)
+    body = read_object(whole, "body")
     parameters = read_object(body.get("parameters"), "parameters")
     tail = Tail(call.body, len(text))
     inputs = _read_inputs(body.get("inputs"), tail, model)

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelport.api.io import SignatureMethod
-from modelport.gateway.codecs.arrays import RANK
 from modelport.gateway.codecs.json import DEPTH
+from modelport.gateway.codecs.number_list import RANK
 from modelport.gateway.errors import BadRequest, GatewayError, ModelNotFound
 from modelport.gateway.formats.base import Call, Model, Operation, Reply, Route
 from modelport.gateway.formats.tensorflow_serving import examples, predict

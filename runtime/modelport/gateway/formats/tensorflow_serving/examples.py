@@ -14,6 +14,7 @@ import numpy as np
 
 from modelport.api.io import SignatureMethod
 from modelport.gateway.codecs.arrays import parse_array
+from modelport.gateway.codecs.number_list import is_list
 from modelport.gateway.codecs.numbers import array_to_json
 from modelport.gateway.codecs.shapes import check_shape
 from modelport.gateway.codecs.words import describe, item, member, one_of
@@ -60,11 +61,11 @@ def decode_examples(body: Mapping[str, Any], method: SignatureMethod, model: Mod
     )
 
 
-def _read_examples(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _read_examples(body: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
     examples = body.get(EXAMPLES)
     if EXAMPLES not in body:
         raise BadRequest(f"body: expected {EXAMPLES!r}, a list of objects")
-    if not isinstance(examples, list):
+    if not is_list(examples):
         raise BadRequest(f"{EXAMPLES}: expected a list of objects, got {describe(examples)}")
     if not examples:
         raise BadRequest(f"{EXAMPLES}: expected at least one example, got an empty list")
@@ -92,7 +93,7 @@ def _feature(
     else:
         path = member(f"{EXAMPLES}[*]", name)
         values = [_value(name, example, defaults, index) for index, example in enumerate(examples)]
-        if any(isinstance(value, list) for value in values):
+        if any(is_list(value) for value in values):
             values = [_as_list(value) for value in values]
         array = parse_array(values, spec.dtype, EXAMPLES, elements=elements, key=name)
         if array.ndim == 1:
@@ -111,8 +112,8 @@ def _value(name: str, example: Mapping[str, Any], defaults: Mapping[str, Any], i
     raise BadRequest(f"{member(item(EXAMPLES, index), name)}: the feature is missing and has no default")
 
 
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _as_list(value: Any) -> Sequence[Any]:
+    return value if is_list(value) else [value]
 
 
 def _roles(signature: Signature) -> Mapping[str, TensorSpec]:

@@ -5,11 +5,12 @@ The document: "Predict API". Where it is silent the real server's `json_tensor.c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from modelport.gateway.codecs.arrays import B64, parse_array
+from modelport.gateway.codecs.number_list import NumberList, is_list
 from modelport.gateway.codecs.shapes import check_shape
 from modelport.gateway.codecs.words import describe, item, member, one_of
 from modelport.gateway.errors import BadRequest
@@ -47,7 +48,7 @@ def decode_predict(body: Mapping[str, Any], model: Model) -> InferRequest:
 
 
 def _read_rows(instances: Any, signature: Signature, elements: int) -> dict[str, Array]:
-    if not isinstance(instances, list):
+    if not is_list(instances):
         raise BadRequest(f"{ROWS}: expected a list, got {describe(instances)}")
     if not instances:
         raise BadRequest(f"{ROWS}: expected at least one instance, got an empty list")
@@ -83,9 +84,9 @@ def _read(value: Any, spec: TensorSpec, path: str, elements: int, key: str | Non
     return array
 
 
-def _are_named(instances: list[Any]) -> bool:
+def _are_named(instances: Sequence[Any]) -> bool:
     """Tell objects of named inputs from plain values; raise BadRequest for both in one list."""
-    if dict not in set(map(type, instances)):
+    if isinstance(instances, NumberList) or dict not in set(map(type, instances)):
         return False
     named = _is_named(instances[0])
     for index, instance in enumerate(instances):

@@ -19,7 +19,7 @@ _BYTES_HINT = f": name the output with the suffix {_BYTES_SUFFIX} in spec.io.sig
 
 def read_object(body: bytes, depth: int) -> dict[str, Any]:
     """Read a request's body, which must be a JSON object; raise BadRequest."""
-    value = codec.loads(body, constants=True, depth=depth)
+    value = codec.loads(body, constants=True, depth=depth, number_lists=True)
     if not isinstance(value, dict):
         raise BadRequest(f"body: expected a JSON object, got {describe(value)}")
     return value
