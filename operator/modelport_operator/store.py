@@ -50,15 +50,19 @@ class Store:
     def put(self, kind: Kind, obj: Manifest) -> Key | None:
         """Keep an object unless it or a newer one is known, or its end is; return the resource that it concerns.
 
-        The watch's word of what we have written ourselves is nothing new, and concerns nobody.
+        The watch's word of what we have written ourselves is nothing new, and concerns nobody. An older state that
+        comes late does: the answer to a write of ours, which is newer, may have brought somebody's change along before
+        the watch told of it, and nothing else wakes a look at that.
         """
         key = key_of(obj)
         known = self._objects.get(kind, {}).get(key)
         uid, version = obj["metadata"]["uid"], version_of(obj)
         if version <= self._gone.get(uid, -1):
             return None
-        if known is not None and version <= version_of(known):
-            return None  # the same object, or an older one, or one that had the name before
+        if known is not None and version == version_of(known):
+            return None
+        if known is not None and version < version_of(known):
+            return key if kind is PUBLISHED_MODEL else owner_of(known)
         self._remove(kind, key, obj)
         obj = self._parts.share(_without_unread(kind, obj))
         self._objects.setdefault(kind, {})[key] = obj

@@ -151,6 +151,15 @@ def test_what_is_known_already_concerns_nobody() -> None:
     assert store.put(CONFIG_MAP, child(2)) == CUPS
 
 
+@pytest.mark.parametrize(("kind", "state"), [(PUBLISHED_MODEL, resource), (CONFIG_MAP, child)])
+def test_a_change_that_our_own_write_brought_along_is_told_when_the_watch_tells_of_it(kind: Kind, state: Any) -> None:
+    store = Store()
+    store.put(kind, state(1))
+    store.put(kind, state(3))  # our write's answer, on top of somebody's change 2
+    assert store.put(kind, state(2)) == CUPS
+    assert store.put(kind, state(3)) is None
+
+
 def test_ends_are_not_remembered_for_ever() -> None:
     store = Store()
     store.drop(CONFIG_MAP, child(1, "first"))
