@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import Counter
 from time import perf_counter
@@ -130,9 +129,10 @@ class Controller:
                 log.exception("%s: a reconciliation failed", key, extra={"model": str(key)})
                 self.queue.done(key, failed=True)
             self.metrics.reconciled(result, perf_counter() - began)
-            if again is not None:
-                with contextlib.suppress(RuntimeError):
-                    self.queue.add_later(key, again)
+            if self.store.resource(key) is None:  # it went while it was worked on
+                self.queue.forget(key)
+            elif again is not None:
+                self.queue.add_later(key, again)
 
 
 def _asked(resource: Manifest) -> tuple[object, object]:
