@@ -207,6 +207,10 @@ class Cluster:
         self._note(key, secret)
         return secret
 
+    def take_for_absent(self, namespace: str, name: str) -> None:
+        """Take a Secret of a new resource for absent without asking; whoever then makes it is told if it is there."""
+        self._secrets.setdefault(Key(namespace, name), (monotonic(), None))
+
     async def create_secret(self, manifest: Manifest) -> Manifest:
         """Create a Secret; raises ApiError with reason AlreadyExists where there is one."""
         return self._remember(await self.create(manifest))

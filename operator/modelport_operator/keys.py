@@ -51,6 +51,9 @@ async def ensure_keys(cluster: Cluster, model: PublishedModel, resource: Manifes
     if not declared:
         await _forget(cluster, model, resource)
         return Keys(None, {})
+    if "status" not in resource:
+        for name in (keys_name(model.metadata.name), key_digests_name(model.metadata.name)):
+            cluster.take_for_absent(model.metadata.namespace, name)
     problems: list[str] = []
     values: dict[str, str] = {}
     generated = [key.name for key in declared if key.secret_ref is None]
