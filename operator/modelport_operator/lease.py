@@ -4,6 +4,10 @@ As in client-go, a Lease that was not renewed for its whole duration, by this pr
 change, may be taken over; clocks of different machines are never compared. The holder stops by itself after two thirds
 of the duration, counted from before its last renewal was sent, so there is a third between its last call and another
 one's first. `holds` is asked before every call, not only here: a process that was suspended goes on where it stood.
+
+Nothing takes back a call that was sent before: the process ends, which closes its connections, and the API server has
+that third to finish or to give up what came by them. Should a write come later still, as from a machine that was
+suspended in the middle of it, then the next holder is told of it by its watches and puts right what it finds.
 """
 
 from __future__ import annotations
@@ -92,7 +96,7 @@ class Lease:
         """Take or renew the Lease; tell whether that has worked."""
         began = self._clock()
         try:
-            async with asyncio.timeout(self.seconds / 3):
+            async with asyncio.timeout(self._patience(began)):
                 holder = await self._try()
         except (ApiError, TimeoutError) as error:
             self._tell(logging.WARNING, f"not renewed: {str(error) or 'the API server does not answer in time'}")
@@ -104,6 +108,11 @@ class Lease:
         self._until = began + self.seconds * 2 / 3
         self._tell(logging.INFO, f"held by {holder}")
         return True
+
+    def _patience(self, now: float) -> float:
+        """Return the seconds that a try may take; one that renews, no longer than the Lease is surely ours."""
+        third = self.seconds / 3
+        return min(third, self._until - now) if self.holds() else third
 
     async def _try(self) -> str:
         """Take or renew the Lease, if it is free or ours; return who has it then."""

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import yaml
 from control_plane.flags import api_server_flags, controllers_flags, etcd_flags, kwok_flags, scheduler_flags
@@ -68,13 +69,16 @@ class Cluster:
             raise KubectlFailed(f"kubectl {' '.join(map(str, arguments))}: {done.stderr}")
         return done.stdout
 
+    def audit(self, namespace: str) -> list[dict[str, Any]]:
+        """Return the API server's word of every write in a namespace, in the order of their ends."""
+        lines = (self.folder / "audit.log").read_text().splitlines()
+        return [json.loads(line) for line in lines if f'"namespace":"{namespace}"' in line]
+
     def writes(self, user: str, namespace: str) -> list[str]:
         """Return what a user has written in a namespace, the eldest first: `VERB PLURAL[/SUBRESOURCE] NAME STATUS`."""
-        lines = (self.folder / "audit.log").read_text().splitlines()
-        events = [json.loads(line) for line in lines if f'"namespace":"{namespace}"' in line]
         return [
             f"{event['verb']} {describe(event['objectRef'])} {event['responseStatus']['code']}"
-            for event in events
+            for event in self.audit(namespace)
             if event["user"]["username"] == user
         ]
 

@@ -137,6 +137,25 @@ async def test_a_renewal_counts_from_before_it_was_sent(api: FakeApiServer, time
     assert not first.holds()
 
 
+async def test_a_renewal_is_given_up_when_the_lease_is_not_surely_ours_any_more(
+    api: FakeApiServer, time: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float | None] = []
+    timeout = asyncio.timeout
+
+    def noted(delay: float | None) -> asyncio.Timeout:
+        limits.append(delay)
+        return timeout(delay)
+
+    monkeypatch.setattr(asyncio, "timeout", noted)
+    first = contender(api, time, "a")
+    await first.try_once()
+    api.trouble = TimeoutError()
+    for time.now in (1001.0, 1008.0, 1011.0):
+        await first.try_once()
+    assert limits == [5, 5, 2, 5]
+
+
 async def test_a_released_one_is_taken_at_once(api: FakeApiServer, time: Clock) -> None:
     first, second = contender(api, time, "a"), contender(api, time, "b")
     await first.try_once()
