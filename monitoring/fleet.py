@@ -36,8 +36,8 @@ _NOW: Final = Row(
         Panel(
             "Models by state",
             Kind.BAR_GAUGE,
-            [Query("sum by (state) (modelport_operator_models)", "{{state}}")],
-            about="Counted by the operator at each resync, in all namespaces. Stopped models are stopped as planned.",
+            [Query("count by (state) (max by (namespace, name, state) (modelport_operator_model_state))", "{{state}}")],
+            about="As the operator tells them, in all namespaces. Stopped models are stopped as planned.",
             steps=((None, "blue"),),
         ),
         Panel(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from time import perf_counter
 
 from modelport_operator.api_server import ApiError
@@ -33,7 +32,6 @@ class Controller:
         self.claims = Claims(config)
         self.reconciler = Reconciler(cluster, config, self.claims)
         self.store.on_resource = self._resource_changed
-        self._states: dict[Key, str] = {}
         self.synced = asyncio.Event()
         """Set once everything that stands in the cluster is known: before, a child could seem to be missing."""
         self.outdated = asyncio.Event()
@@ -44,6 +42,7 @@ class Controller:
         """List what there is, then begin to work; does nothing if that has begun."""
         if self._tasks:
             return
+        self.metrics.forget_models()
         await self.resync()
         self._tasks = [asyncio.create_task(self._work()) for _ in range(self.config.workers)]
         self._tasks.append(asyncio.create_task(self._resync_for_ever()))
@@ -66,16 +65,14 @@ class Controller:
         self.metrics.waiting(len(self.queue))
 
     def _resource_changed(self, key: Key, resource: Manifest | None) -> None:
-        """Look again at those who claim the same route, and count the states."""
+        """Look again at those who claim the same route, and tell the resource's state."""
         for rival in self.claims.take(key, resource):
             self.queue.add(rival)
         if resource is None:
-            self._states.pop(key, None)
             self.queue.forget(key)
             self.reconciler.forget(key)
-        else:
-            self._states[key] = resource.get("status", {}).get("state", "Pending")
-        self.metrics.states(Counter(self._states.values()))
+        state = None if resource is None else resource.get("status", {}).get("state", "Pending")
+        self.metrics.model(key.namespace, key.name, state)
 
     async def resync(self) -> None:
         """List everything, and wake every resource: a watch that broke may have missed something."""

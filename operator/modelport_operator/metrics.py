@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,12 +44,18 @@ DURATION: Final = Metric(
     "modelport_operator_reconcile_duration_seconds", Histogram, "Time of one reconciliation, whatever its result."
 )
 QUEUE: Final = Metric("modelport_operator_queue_length", Gauge, "Resources that wait for their reconciliation.")
-MODELS: Final = Metric("modelport_operator_models", Gauge, "PublishedModels by their state.", ("state",))
+MODEL_STATE: Final = Metric(
+    "modelport_operator_model_state",
+    Gauge,
+    "1 for each PublishedModel, with the state that its status tells; from the operator that works alone. `namespace` "
+    "is the resource's: scrape with `honor_labels`.",
+    ("namespace", "name", "state"),
+)
 LEADER: Final = Metric(
     "modelport_operator_leader", Gauge, "1 while this process works; 0 while it waits for the Lease."
 )
 
-METRICS: Final[Sequence[Metric]] = (CALLS, RECONCILES, DURATION, QUEUE, MODELS, LEADER)
+METRICS: Final[Sequence[Metric]] = (CALLS, RECONCILES, DURATION, QUEUE, MODEL_STATE, LEADER)
 """All of the operator's own; beside them stand prometheus_client's of the process."""
 
 
@@ -63,7 +69,8 @@ class Metrics:
         self._reconciles: Counter = built[RECONCILES.name]
         self._duration: Histogram = built[DURATION.name]
         self._queue: Gauge = built[QUEUE.name]
-        self._models: Gauge = built[MODELS.name]
+        self._model_state: Gauge = built[MODEL_STATE.name]
+        self._states: dict[tuple[str, str], str] = {}
         self._leader: Gauge = built[LEADER.name]
 
     def called(self, method: str, status: int) -> None:
@@ -79,11 +86,19 @@ class Metrics:
         """Tell how many resources wait."""
         self._queue.set(length)
 
-    def states(self, counts: Mapping[str, int]) -> None:
-        """Tell how many resources are in each state."""
-        self._models.clear()
-        for state, count in counts.items():
-            self._models.labels(state).set(count)
+    def model(self, namespace: str, name: str, state: str | None) -> None:
+        """Tell the state of a resource, None for one that is gone."""
+        before = self._states.pop((namespace, name), None)
+        if before not in (None, state):
+            self._model_state.remove(namespace, name, before)
+        if state is not None:
+            self._states[namespace, name] = state
+            self._model_state.labels(namespace, name, state).set(1)
+
+    def forget_models(self) -> None:
+        """Tell of no resource any more."""
+        self._states.clear()
+        self._model_state.clear()
 
     def leads(self, leading: bool) -> None:
         """Tell whether this process works."""

@@ -90,9 +90,9 @@ def test_alerts_ask_for_series_that_are_there(prometheus: Prometheus) -> None:
 def test_alerts_fire_for_what_is_wrong_and_nothing_else(prometheus: Prometheus) -> None:
     """The closed model is no outage, and pictures whose folder is gone are one."""
     ours = [series.labels for series in prometheus.ask('ALERTS{alertname=~"Modelport.*"}')]
-    assert {(each["alertname"], each.get("model", "")) for each in ours} == {
+    assert {(each["alertname"], each.get("model") or each["name"]) for each in ours} == {
         ("ModelportSinkFails", "lost"),
-        ("ModelportModelsFailed", ""),
+        ("ModelportModelFailed", "broken"),
     }
 
 

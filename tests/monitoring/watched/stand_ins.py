@@ -50,7 +50,8 @@ def _gateway() -> Callable[[], bytes]:
 def _operator() -> Callable[[], bytes]:
     metrics = Metrics(CollectorRegistry())
     metrics.leads(True)
-    metrics.states({"Serving": 7, "Stopped": 2, "Failed": 1})
+    for name, state in (("shapes", "Serving"), ("closed", "Stopped"), ("broken", "Failed")):
+        metrics.model("vision", name, state)
 
     def page() -> bytes:
         metrics.called("PATCH", 200)

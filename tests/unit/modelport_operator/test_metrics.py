@@ -15,8 +15,13 @@ def test_each_metric_has_its_value() -> None:
     metrics.called("GET", 0)
     metrics.reconciled("done", 0.02)
     metrics.waiting(3)
-    metrics.states({"Serving": 2, "Failed": 1})
-    metrics.states({"Serving": 3})
+    metrics.model("vision", "cups", "Loading")
+    metrics.model("vision", "cups", "Serving")
+    metrics.model("vision", "cups", "Serving")
+    metrics.model("audio", "cups", "Failed")
+    metrics.model("vision", "gone", "Failed")
+    metrics.model("vision", "gone", None)
+    metrics.model("vision", "never", None)
     metrics.leads(True)
     told = {
         (sample.name.removeprefix("modelport_operator_"), *sample.labels.values()): sample.value
@@ -31,9 +36,23 @@ def test_each_metric_has_its_value() -> None:
         ("reconcile_duration_seconds_count",): 1,
         ("reconcile_duration_seconds_sum",): 0.02,
         ("queue_length",): 3,
-        ("models", "Serving"): 3,
+        ("model_state", "vision", "cups", "Serving"): 1,
+        ("model_state", "audio", "cups", "Failed"): 1,
         ("leader",): 1,
     }
+
+
+def test_models_are_forgotten_by_a_process_that_begins_anew() -> None:
+    metrics = Metrics(CollectorRegistry())
+    metrics.model("vision", "cups", "Serving")
+    metrics.forget_models()
+    metrics.model("vision", "cups", None)
+    assert (
+        metrics.registry.get_sample_value(
+            "modelport_operator_model_state", {"namespace": "vision", "name": "cups", "state": "Serving"}
+        )
+        is None
+    )
 
 
 def test_the_table_has_each_metric_once_and_the_page_all_of_them() -> None:
