@@ -14,7 +14,7 @@ from modelport_operator.metrics import Metrics
 from modelport_operator.names import keys_name
 from modelport_operator.reconcile import Reconciler
 from modelport_operator.resources import PUBLISHED_MODEL, WATCHED, Kind, Manifest
-from modelport_operator.store import Key, Store, key_of
+from modelport_operator.store import Key, Store, is_older, key_of
 from modelport_operator.work_queue import LONGEST_DELAY, WorkQueue
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Controller:
         """Take what a watch tells; `event` is None for what stood there when the watch began."""
         before = self.store.resource(key_of(obj)) if kind is PUBLISHED_MODEL else None
         key = self.store.drop(kind, obj) if event == "DELETED" else self.store.put(kind, obj)
-        if before is not None and key is not None and _asked(obj) != _asked(before):
+        if before is not None and key is not None and (is_older(obj, before) or _asked(obj) != _asked(before)):
             # Who touches a resource after its keys expects that both are looked at.
             self.cluster.forget_secret(key.namespace, keys_name(key.name))
         if key is not None and self.store.resource(key) is not None:

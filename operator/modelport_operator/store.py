@@ -61,7 +61,7 @@ class Store:
             return None
         if known is not None and version == version_of(known):
             return None
-        if known is not None and version < version_of(known):
+        if known is not None and is_older(obj, known):
             return key if kind is PUBLISHED_MODEL else owner_of(known)
         self._remove(kind, key, obj)
         obj = self._parts.share(_without_unread(kind, obj))
@@ -224,3 +224,8 @@ def version_of(obj: Manifest) -> int:
     """
     version = obj["metadata"].get("resourceVersion", "")
     return int(version) if version.isdigit() else 0
+
+
+def is_older(obj: Manifest, than: Manifest) -> bool:
+    """Tell whether an object is of an earlier version than another state of it."""
+    return version_of(obj) < version_of(than)
