@@ -180,17 +180,20 @@ def _double(number: float) -> float:
 def _build_bytes(leaves: _Leaves, dtype: str) -> Array:
     array = np.empty(len(leaves.values), DTYPES[dtype])
     array[:] = [
-        leaf.encode() if type(leaf) is str else _parse_b64(leaf, leaves.path_at(index))
+        leaf.encode() if type(leaf) is str else _parse_b64(leaf, leaves, index)
         for index, leaf in enumerate(leaves.values)
     ]
     return array
 
 
-def _parse_b64(value: dict[str, Any], path: str) -> bytes:
+def _parse_b64(value: dict[str, Any], leaves: _Leaves, index: int) -> bytes:
     text = value.get(B64)
     if len(value) != 1 or not isinstance(text, str):
-        raise BadRequest(f'{path}: expected a string or {{"{B64}": "<base64>"}}, got another object')
-    return base64.decode(text, member(path, B64))
+        raise BadRequest(f'{leaves.path_at(index)}: expected a string or {{"{B64}": "<base64>"}}, got another object')
+    try:
+        return base64.decode_plain(text)
+    except ValueError:  # unwrap it, or name it
+        return base64.decode(text, member(leaves.path_at(index), B64))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import re
 
 import pybase64
@@ -24,13 +23,18 @@ def decode(text: str, path: str) -> bytes:
         BadRequest: with `path` in front.
     """
     try:
-        return pybase64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        return decode_plain(text)
+    except ValueError:
         pass  # not the plain form: unwrap it first
     try:
-        return pybase64.b64decode(_unwrap(text), validate=True)
-    except (binascii.Error, ValueError) as error:
+        return decode_plain(_unwrap(text))
+    except ValueError as error:
         raise BadRequest(f"{path}: not valid base64 ({len(text)} characters)") from error
+
+
+def decode_plain(text: str) -> bytes:
+    """Read standard base64 with padding, on one line; raise ValueError for anything else."""
+    return pybase64.b64decode(text, validate=True)
 
 
 def encode(data: bytes) -> str:

@@ -29,7 +29,7 @@ MARK: Final = "\0"
 """Begins the string that stands in a list's place, with its number behind. No other string has it: it would have to be
 written with an escape, and nothing is cut out of a text that has any."""
 
-_STRINGS: Final = 4096
+_STRINGS: Final = 1024
 """So many are passed over in search of lists."""
 _NUMBERS_AND_SPACE: Final = b"0123456789+-.eE \t\r\n"
 _SPACE: Final = b" \t\r\n"

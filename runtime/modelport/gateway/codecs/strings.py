@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
-import numpy as np
+import math
 
 from modelport.gateway.codecs import base64
 from modelport.gateway.codecs.arrays import B64
+from modelport.gateway.codecs.json import dumps
 from modelport.gateway.errors import BadRequest
 from modelport.gateway.tensors import Array
 
@@ -24,9 +23,25 @@ def strings_to_json(array: Array, path: str, *, b64: bool, hint: str = "") -> by
     Raises:
         BadRequest: an element is to be a string and is not UTF-8.
     """
-    written = np.empty(array.size, np.object_)
+    elements = array.reshape(-1).tolist()
     try:
-        written[:] = [{B64: base64.encode(each)} if b64 else each.decode() for each in array.flat]
+        texts = [(_b64 if b64 else _string)(each) for each in elements]
     except UnicodeDecodeError as error:
         raise BadRequest(f"{path}: the output holds bytes that are not UTF-8 text{hint}") from error
-    return json.dumps(written.reshape(array.shape).tolist(), ensure_ascii=False).encode()
+    return _nested(texts, array.shape)
+
+
+def _b64(element: bytes) -> bytes:
+    return f'{{"{B64}": "{base64.encode(element)}"}}'.encode()  # nothing in it needs an escape
+
+
+def _string(element: bytes) -> bytes:
+    return dumps(element.decode())
+
+
+def _nested(texts: list[bytes], shape: tuple[int, ...]) -> bytes:
+    """Write the elements of an array, in C order, as lists of that shape."""
+    for axis in reversed(range(len(shape))):
+        width, rows = shape[axis], math.prod(shape[:axis])
+        texts = [b"[%s]" % b", ".join(texts[row * width : (row + 1) * width]) for row in range(rows)]
+    return texts[0]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from modelport.gateway.codecs.json import loads
+from modelport.gateway.codecs.numbers import array_to_json
 from modelport.gateway.tasks.detection import Detections
 from modelport.gateway.tensors import Array
 
@@ -36,18 +38,20 @@ def class_name(label: int, labels: Sequence[str]) -> str:
     return labels[label] if label < len(labels) else str(label)
 
 
-def decimal(value: np.generic) -> float:
-    """Return the shortest decimal that reads back as this float of its own type: 0.9, not 0.8999999761581421.
+def decimals(values: Array) -> list[float]:
+    """Return the shortest decimals that read back as these floats of their own type: 0.9, not 0.8999999761581421.
 
     Callers compare what they were told, and a confidence of 0.9 must pass a filter of 0.9.
     """
-    return float(str(value))
+    shortest: list[float] = loads(array_to_json(values, constants=False), constants=False)
+    return shortest
 
 
 def best_class(chances: Array) -> Prediction:
     """Return the likeliest class of a picture, from the probabilities of all [classes]."""
     best = int(chances.argmax())
-    return Prediction(best, decimal(chances[best]))
+    (confidence,) = decimals(chances[best : best + 1])
+    return Prediction(best, confidence)
 
 
 def locate(
@@ -64,20 +68,19 @@ def locate(
         mask_threshold: value from which a mask's pixel belongs to the object.
     """
     boxes = _inside(to_original(found.boxes.reshape(-1, 2, 2)).reshape(-1, 4))
+    seen = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
+    boxes, scores, classes = boxes[seen], np.clip(found.scores[seen], 0, 1), found.classes[seen]
     predictions = []
-    for place, (x0, y0, x1, y1) in enumerate(boxes.tolist()):
-        if x1 <= x0 or y1 <= y0:
-            continue
+    for place, box, score, label in zip(seen, boxes.tolist(), decimals(scores), classes.tolist(), strict=True):
         contour = None
         if found.masks is not None:
             # Loaded with the first mask: OpenCV takes 20 MB, and most models have none.
             from modelport.gateway.tasks.masks import object_outline
 
             points = object_outline(found.masks[place], found.boxes[place], size, mask_threshold)
-            outline = _inside(to_original(points)) if len(points) else _rectangle(x0, y0, x1, y1)
+            outline = _inside(to_original(points)) if len(points) else _rectangle(*box)
             contour = tuple((x, y) for x, y in outline.tolist())
-        score = decimal(np.clip(found.scores[place], 0, 1))
-        predictions.append(Prediction(int(found.classes[place]), score, (x0, y0, x1, y1), contour))
+        predictions.append(Prediction(label, score, tuple(box), contour))
     return tuple(predictions)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from modelport.gateway.preprocess import place
 from modelport.gateway.tasks.detection import Detections
-from modelport.gateway.tasks.predictions import Prediction, best_class, class_name, decimal, locate
+from modelport.gateway.tasks.predictions import Prediction, best_class, class_name, decimals, locate
 
 
 def found(*boxes: tuple[float, ...], masks: list[list[list[float]]] | None = None) -> Detections:
@@ -53,7 +53,7 @@ def test_an_object_with_an_empty_mask_has_its_box_as_outline() -> None:
 
 
 def test_confidence_is_what_a_caller_would_write() -> None:
-    assert decimal(np.float32(0.9)) == 0.9
+    assert decimals(np.array([0.9, 1e-7, 0.3], np.float32)) == [0.9, 1e-7, 0.3]
     assert best_class(np.array([0.1, 0.7, 0.2], np.float32)) == Prediction(1, 0.7)
 
 

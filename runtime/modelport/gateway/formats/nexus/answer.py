@@ -29,17 +29,19 @@ class Answer:
 
 def build_answer(answer: Answer, labels: Sequence[str]) -> dict[str, Any]:
     """Return the document's own answer as JSON values."""
-    return {"predictions": [_prediction(i, each, labels) for i, each in enumerate(answer.predictions)], **answer.blocks}
+    seen = {each.label for each in answer.predictions}
+    tags = {label: {"id": label, "name": class_name(label, labels)} for label in seen}
+    worded = [_prediction(index, each, tags[each.label]) for index, each in enumerate(answer.predictions)]
+    return {"predictions": worded, **answer.blocks}
 
 
-def _prediction(index: int, prediction: Prediction, labels: Sequence[str]) -> dict[str, Any]:
-    tag = {"id": prediction.label, "name": class_name(prediction.label, labels)}
+def _prediction(index: int, prediction: Prediction, tag: Mapping[str, Any]) -> dict[str, Any]:
     if prediction.box is None:
         return {"confidence": prediction.confidence, "tag": tag}
     x0, y0, x1, y1 = prediction.box
     worded = {
         "annotationId": index,
-        "bound": [[x0, y0], [x0, y1], [x1, y1], [x1, y0]],
+        "bound": ((x0, y0), (x0, y1), (x1, y1), (x1, y0)),
         "boundType": "rectangle" if prediction.contour is None else "masks",
         "confidence": prediction.confidence,
         "tag": tag,
