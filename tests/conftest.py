@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import aiohttp
 import pytest
@@ -23,13 +24,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture
-async def listen() -> AsyncIterator[Callable[[Handler], Awaitable[aiohttp.ClientSession]]]:
+async def listen() -> AsyncIterator[Callable[..., Awaitable[aiohttp.ClientSession]]]:
     """Serve a handler as the public port does, and return a client of it."""
     async with AsyncExitStack() as stack:
 
-        async def listen(handler: Handler) -> aiohttp.ClientSession:
+        async def listen(handler: Handler, **options: Any) -> aiohttp.ClientSession:
             bound = socket.create_server(("127.0.0.1", 0))
-            await stack.enter_async_context(listening(handler, bound, backlog=16, drain_seconds=1.0))
+            await stack.enter_async_context(listening(handler, bound, backlog=16, drain_seconds=1.0, **options))
             url = f"http://127.0.0.1:{bound.getsockname()[1]}"
             return await stack.enter_async_context(aiohttp.ClientSession(url))
 

@@ -20,6 +20,7 @@ from modelport.gateway.addresses import Addresses
 from modelport.gateway.answer import build_response
 from modelport.gateway.config import GatewayOptions, ServingConfig
 from modelport.gateway.cors import preflight
+from modelport.gateway.crowd import Crowd
 from modelport.gateway.errors import (
     RETRY_AFTER,
     BodyTooLarge,
@@ -73,6 +74,7 @@ class Gateway:
     def __init__(self, options: GatewayOptions, metrics: GatewayMetrics, triton: Triton) -> None:
         self.metrics = metrics
         self.models = Models(triton, options.repository if options.worker_index == 0 else None)
+        self.crowd = Crowd()
         self.draining = False
         self.config_problems: tuple[str, ...] = ()
         """What of the configuration in force could not be used."""
@@ -97,6 +99,7 @@ class Gateway:
         """Take a new configuration; requests in flight end under the old one."""
         self.config_problems = config.problems
         self.models.apply(config.models)
+        self.crowd.forget()
         self._addresses = Addresses(each.resource for each in config.models.values())
         self._keys = Keyring(config)
         self.evaluation.apply(config.models.values())
@@ -122,7 +125,10 @@ class Gateway:
         if error is not None:
             reply = visit.format.encode_error(error, visit.call)
         self._count(visit, reply.status, len(reply.body), error)
-        return await build_response(visit, reply, error)
+        response = await build_response(visit, reply, error)
+        if isinstance(error, QueueFull) and visit.model is not None:
+            self.crowd.learn(request, response, visit.model.coalescer, self._counters(visit))
+        return response
 
     async def _reply(self, visit: Visit) -> Reply:
         route = visit.match.route

@@ -89,9 +89,14 @@ class Coalescer:
         self._lanes: dict[Hashable, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def full(self) -> bool:
+        """As many requests wait as may."""
+        return self.length >= self.limit
+
     def check_room(self) -> None:
         """Raise QueueFull where as many requests wait as may."""
-        if self.length >= self.limit:
+        if self.full:
             raise QueueFull(f"{self.length} requests are waiting already: try again shortly", retry_after=1)
 
     async def infer(

@@ -59,7 +59,11 @@ async def serve(options: GatewayOptions, listening: Pair) -> None:
         admin = build_metrics_app(gateway, Exposition(gateway, options, session))
         await stack.enter_async_context(_metrics_port(admin, listening.metrics))
         public = http.listening(
-            build_public_handler(gateway), listening.public, backlog=BACKLOG, drain_seconds=options.drain_seconds
+            build_public_handler(gateway),
+            listening.public,
+            backlog=BACKLOG,
+            drain_seconds=options.drain_seconds,
+            refuse=gateway.crowd.refuse,
         )
         await stack.enter_async_context(public)
         log.info("listening on port %d, metrics on port %d", *listening.ports)

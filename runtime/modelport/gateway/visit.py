@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 from time import perf_counter
 
 from modelport.gateway.addresses import Place
@@ -19,6 +19,12 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}"
 """W3C Trace Context, section 3.2: version, trace id, parent id, flags."""
 
 
+def request_id_of(request: Request) -> str:
+    """Return the request's own id if it is one, else a new one."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
+
+
 class Visit:
     """A request, its place and its route; the rest is filled in as it goes along."""
 
@@ -28,7 +34,6 @@ class Visit:
     )  # fmt: skip
 
     def __init__(self, request: Request, place: Place, match: Match) -> None:
-        given = request.headers.get("x-request-id", "")
         trace = request.headers.get("traceparent", "")
         self.request = request
         self.place = place
@@ -40,7 +45,7 @@ class Visit:
             params=match.params,
             query=request.query if request.query_string else {},
             headers=request.headers,
-            request_id=given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8),
+            request_id=request_id_of(request),
         )
         self.started = perf_counter()
         self.trace = trace if _TRACEPARENT.fullmatch(trace) else None

@@ -113,7 +113,7 @@ async def start(listen: Callable[..., Any]) -> Start:
         models = {"half": served("half", **spec), "open": served("open", access={"anonymous": True})}
         gateway.apply(ServingConfig(models=models, keys={"half": KeyDigests(keys=(digest,))}))
         await gateway.models.refresh()
-        return Port(await listen(build_public_handler(gateway)), gateway, triton)
+        return Port(await listen(build_public_handler(gateway), refuse=gateway.crowd.refuse), gateway, triton)
 
     return start
 
@@ -265,11 +265,19 @@ async def test_the_request_beyond_the_queue_is_sent_away_at_once(
     port.triton.gate = asyncio.Event()
     first = asyncio.create_task(port.post())
     await port.triton.entered.wait()
-    status, _, headers = await port.post()
+    status, text, headers = await port.post()
+    again = [await port.post(), await port.post(x_api_key="wrong", X_Request_Id="abc")]
     port.triton.gate.set()
 
     assert (status, headers["Retry-After"]) == (503, "1")
+    assert [(each[0], each[1], each[2]["Retry-After"]) for each in again] == 2 * [(503, text, "1")]
+    assert again[1][2]["X-Request-Id"] == "abc"
+    assert len({headers["X-Request-Id"], again[0][2]["X-Request-Id"]}) == 2
+    assert port.count("modelport_errors_total", model="half", reason="queue_full") == 3
+    assert port.count("modelport_requests_total", model="half", code="5xx") == 3
     assert (await first)[0] == 200
+    assert (await port.post())[0] == 200, "there is room again"
+    assert (await port.post(x_api_key="wrong"))[0] == 401
     assert "Connection" not in headers
     assert not [each for each in caplog.records if each.levelname == "WARNING"], "the metric tells it"
 
@@ -290,6 +298,19 @@ async def test_every_failure_is_an_answer(start: Start, failure: GatewayError, s
     assert (got, says in text, "/secret" in text) == (status, True, False)
     assert ("Retry-After" in headers) == (status == 503)
     assert port.count("modelport_errors_total", model="half", reason=getattr(failure, "reason", "internal")) == 1
+
+
+async def test_a_browser_beyond_the_queue_is_told_so_under_its_own_origin(start: Start) -> None:
+    port = await start(limits={"queueLength": 1}, access={"cors": {"allowOrigins": ["https://a.example.com"]}})
+    port.triton.gate = asyncio.Event()
+    first = asyncio.create_task(port.post())
+    await port.triton.entered.wait()
+    answers = [await port.post(), await port.post(Origin="https://a.example.com")]
+    port.triton.gate.set()
+
+    assert [status for status, *_ in answers] == [503, 503]
+    assert answers[1][2]["Access-Control-Allow-Origin"] == "https://a.example.com"
+    assert (await first)[0] == 200
 
 
 async def test_who_cannot_be_answered_here_is_asked_to_connect_anew(start: Start) -> None:

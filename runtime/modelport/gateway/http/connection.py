@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 """Answers a request, always; it is cancelled when the client leaves."""
+Refuse = Callable[[Request], Response | None]
+"""Answers a request at once by its head alone, or leaves it to the handler."""
 
 MAX_HEAD_BYTES = 64 << 10
 """Of the request line and the headers together."""
@@ -42,9 +44,12 @@ _ONE_WRITE_BYTES = 64 << 10
 class Connection(asyncio.Protocol):
     """Between a socket and the handler."""
 
-    def __init__(self, handler: Handler, connections: set[Connection]) -> None:
+    def __init__(self, handler: Handler, connections: set[Connection], refuse: Refuse = lambda _: None) -> None:
         """Take what answers, and the set of open connections, which this one joins and leaves."""
         self._handler = handler
+        self._refuse_at_once = refuse
+        self._refused: tuple[Request, Response] | None = None
+        """A request that is not handed on if its end comes with its head, and its answer."""
         self._connections = connections
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
@@ -98,6 +103,9 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             log.debug("refused a request that is no HTTP: %s", type(error).__name__)
             self._refuse(400, "expected a request in HTTP/1.1")
+        if self._refused is not None:
+            request, self._refused = self._refused[0], None
+            self._hand_on(request)
         if self._head_bytes >= 0 and not self._head_begun:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
@@ -158,9 +166,11 @@ class Connection(asyncio.Protocol):
             keep_alive=self._parser.should_keep_alive(),
             on_read=self._welcome if expectation else self._resume_reading,
         )
-        self._requests.append(request)
-        if self.task is None:
-            self.task = self._loop.create_task(self._answer())
+        idle = self.task is None and self._drained is None and not expectation
+        if idle and (response := self._refuse_at_once(request)) is not None:
+            self._refused = request, response
+        else:
+            self._hand_on(request)
 
     def on_body(self, part: bytes) -> None:
         if self._receiving is not None:
@@ -170,6 +180,8 @@ class Connection(asyncio.Protocol):
         if self._receiving is not None and not self._parser.should_upgrade():
             self._receiving.finish()
             self._receiving = None
+            if self._refused is not None:
+                self._send_refusal(*self._refused)
 
     def _parse(self, data: bytes) -> None:
         while data:
@@ -216,13 +228,29 @@ class Connection(asyncio.Protocol):
         """End now, whatever is going on."""
         self._transport.abort()
 
+    def _hand_on(self, request: Request) -> None:
+        self._requests.append(request)
+        if self.task is None:
+            self.task = self._loop.create_task(self._answer())
+
+    def _send_refusal(self, request: Request, response: Response) -> None:
+        """Answer without a task, which would cost as much as all the rest."""
+        self._refused = None
+        last = self._closing or response.parting or not request.keep_alive
+        self._write(response, request, "close" if last else "keep-alive" if request.version == "1.0" else "")
+        self.idle_since = self._loop.time()
+        if last:
+            self._deaf = self._closing = True
+            self._transport.close()
+
     async def _answer(self) -> None:
         try:
             while self._requests and not self._transport.is_closing():
                 request = self._requests.popleft()
                 self._resume_reading()
                 try:
-                    response = await self._handler(request)
+                    refusal = self._refuse_at_once(request) if request.complete else None  # since its head came
+                    response = refusal or await self._handler(request)
                 except Exception:
                     log.exception("the handler failed")
                     response = _FAILED

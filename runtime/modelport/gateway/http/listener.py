@@ -7,7 +7,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 
-from modelport.gateway.http.connection import Connection, Handler
+from modelport.gateway.http.connection import Connection, Handler, Refuse
 
 KEEPALIVE_SECONDS = 75.0
 """Longer than the 60 s of common load balancers, which must be the ones to close an idle connection."""
@@ -25,11 +25,12 @@ async def listening(
     backlog: int,
     drain_seconds: float,
     parting_seconds: float = PARTING_SECONDS,
+    refuse: Refuse = lambda _: None,
 ) -> AsyncIterator[None]:
     """Take requests on a socket; on leaving, part with each connection and wait for the requests in flight."""
     connections: set[Connection] = set()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(handler, connections), sock=bound, backlog=backlog)
+    server = await loop.create_server(lambda: Connection(handler, connections, refuse), sock=bound, backlog=backlog)
     sweep = asyncio.create_task(_sweep(connections))
     try:
         yield

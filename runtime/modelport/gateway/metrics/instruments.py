@@ -100,6 +100,12 @@ class ModelMetrics:
         if billable:
             self._billable.inc()
 
+    def refused(self, status: int, reason: str, *, sent: int) -> None:
+        """Count a request that was sent away by its head alone, which took no time worth telling."""
+        self._codes[status].inc()
+        self._errors[reason].inc()
+        self._sent.inc(sent)
+
     def failed(self, reason: str) -> None:
         """Count an error by its `GatewayError.reason`, beside `finished`."""
         self._errors[reason].inc()

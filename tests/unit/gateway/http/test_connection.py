@@ -44,7 +44,7 @@ class Port:
 async def start() -> AsyncIterator[Callable[..., Any]]:
     async with AsyncExitStack() as stack:
 
-        async def start(handler: Handler | None = None) -> Port:
+        async def start(handler: Handler | None = None, **options: Any) -> Port:
             bound = socket.create_server(("127.0.0.1", 0))
             port = Port(bound.getsockname(), AsyncExitStack())
 
@@ -60,7 +60,7 @@ async def start() -> AsyncIterator[Callable[..., Any]]:
                     return Response(400, body=b"broken")
                 return Response(200, {"X-Method": request.method}, request.path.encode() + b" " + body)
 
-            serving = listening(handler or echo, bound, backlog=16, drain_seconds=2.0, parting_seconds=0.3)
+            serving = listening(handler or echo, bound, backlog=16, drain_seconds=2.0, parting_seconds=0.3, **options)
             await port.stack.enter_async_context(serving)
             stack.push_async_callback(port.stack.aclose)
             return port
@@ -332,3 +332,26 @@ async def test_at_the_end_a_connection_that_stays_open_is_answered_once_more_and
     assert (statuses(answer), b"Connection: close" in answer) == ([200], True)
     await ending
     writer.close()
+
+
+def refuse(request: Request) -> Response | None:
+    return Response(503, body=b"full") if "x-full" in request.headers else None
+
+
+async def test_what_is_refused_by_its_head_never_comes_to_the_handler_and_keeps_its_place(start: Any) -> None:
+    port = await start(refuse=refuse)
+    full = [b"X-Full: 1"]
+    pieces = [post(b"1", *full, last=False), post(b"2", last=False), post(b"3", *full, last=False), post(b"4")]
+
+    assert statuses(await port.send(b"".join(pieces))) == [503, 200, 503, 200]
+    assert statuses(await port.send(*pieces)) == [503, 200, 503, 200]
+    assert statuses(await port.send(post(b"1", *full), post(b"2"))) == [503]
+    assert len(port.asked) == 4
+
+
+async def test_a_refused_request_whose_body_is_on_its_way_is_the_handlers(start: Any) -> None:
+    port = await start(refuse=refuse)
+    request = post(b"abc", b"X-Full: 1")
+
+    assert statuses(await port.send(request[:-1], request[-1:])) == [200]
+    assert len(port.asked) == 1
