@@ -46,9 +46,9 @@ def test_it_answers_in_each_of_its_formats(name: str, applied: Kube, report: Rep
             command = f"{line} --fail-with-body --silent --show-error"
             done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=False)
             assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
-            json.loads(done.stdout)
+            answer = json.dumps(json.loads(done.stdout))
             answered.add(operation.api)
-            table.rows.append((name, operation.api, f"`{done.stdout[:60]}`"))
+            table.rows.append((name, operation.api, f"`{answer if len(answer) < 80 else f'{answer[:77]}...'}`"))
     served = {each["api"] for each in manifest["status"]["endpoints"]}
     assert answered == served
 
