@@ -57,10 +57,20 @@ def prometheus(monitored: Kube, system: Kube, example: Callable[..., Object]) ->
     for manifest, name in ((watched, "watched"), (quota, "quota")):
         manifest["spec"]["model"]["name"] = name
     monitored.apply(watched, quota)
-    monitored.wait_settled(NAME, 2)
-    monitored.wait_ready(QUOTA)
+    try:
+        monitored.wait_settled(NAME, 2)
+        monitored.wait_ready(QUOTA)
+        with watch(monitored, system) as prometheus:
+            yield prometheus
+    finally:
+        monitored("delete", f"pm/{NAME}", f"pm/{QUOTA}")
+
+
+@contextmanager
+def watch(monitored: Kube, system: Kube) -> Iterator[Prometheus]:
+    """Run a Prometheus over what the cluster's monitors name, until its rules have recorded something."""
     monitors = [*monitored.get("servicemonitors")["items"], *system.get("servicemonitors")["items"]]
-    assert {each["metadata"]["name"] for each in monitors} >= {NAME, QUOTA, "modelport"}
+    assert {each["metadata"]["name"] for each in monitors} == {NAME, QUOTA, "modelport-operator"}
     rules = system.get("prometheusrules")["items"]
     image = os.environ.get("MODELPORT_E2E_PROMETHEUS", "prom/prometheus:v3.5.0")
     with (
@@ -70,7 +80,6 @@ def prometheus(monitored: Kube, system: Kube, example: Callable[..., Object]) ->
     ):
         eventually(lambda: prometheus.ask("model:modelport_requests_failed:rate5m"), SETTLE_SECONDS)
         yield prometheus
-    monitored("delete", f"pm/{NAME}", f"pm/{QUOTA}")
 
 
 @contextmanager
