@@ -43,7 +43,7 @@ class Ingress:
 
     def ask(self, *urls: str, arguments: Sequence[str] = (), seconds: float = 120) -> list[Answer]:
         """Ask each URL with one curl, which finds the controller where DNS would name it."""
-        to = (f"--connect-to=:80:{self.http}", f"--connect-to=:443:{self.https}")
+        to = ("--connect-to", f":80:{self.http}", "--connect-to", f":443:{self.https}")
         command = ["curl", "--silent", "--show-error", "--write-out", r"%{stderr}%{http_code} %{num_connects}\n", *to]
         command += [*arguments, *urls]
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)

@@ -16,10 +16,10 @@ NAMESPACE = "monitoring"
 MANIFEST = Path(__file__).parent / "prometheus.yaml"
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 KINDS = {"ServiceMonitor": "servicemonitors", "PrometheusRule": "prometheusrules"}
-CADVISOR: Object = {
+KUBELET: Object = {
     "job_name": "kubelet",
     "scheme": "https",
-    "metrics_path": "/metrics/cadvisor",
+    "metrics_path": "/metrics/resource",
     "honor_labels": True,
     "authorization": {"credentials_file": f"{TOKEN}/token"},
     "tls_config": {"insecure_skip_verify": True},  # a kubelet signs its own certificate
@@ -80,7 +80,7 @@ def run_prometheus(image: str, monitors: Iterable[Object], rules: Iterable[Objec
     config = {
         "global": {"scrape_interval": "15s", "evaluation_interval": "5s"},
         "rule_files": ["/etc/prometheus/rules-*.yml"],
-        "scrape_configs": [CADVISOR, *(each for monitor in monitors for each in scrape_configs(monitor))],
+        "scrape_configs": [KUBELET, *(each for monitor in monitors for each in scrape_configs(monitor))],
     }
     files = {f"rules-{rule['metadata']['name']}.yml": yaml.safe_dump(rule["spec"]) for rule in rules}
     files["prometheus.yml"] = yaml.safe_dump(config)
