@@ -16,7 +16,7 @@ from time import monotonic, perf_counter
 from typing import TypeVar
 
 from modelport.api import model_name
-from modelport.gateway.addresses import Addresses
+from modelport.gateway.addresses import Addresses, Place
 from modelport.gateway.answer import build_response
 from modelport.gateway.config import GatewayOptions, ServingConfig
 from modelport.gateway.cors import preflight
@@ -105,9 +105,13 @@ class Gateway:
         self.evaluation.apply(config.models.values())
         self._rates.update(_rates(config), monotonic())
 
+    def place(self, request: Request) -> Place:
+        """Tell of which model, and of which path below it, a request speaks."""
+        return self._addresses.place(request.headers.get("host", ""), request.path)
+
     async def handle(self, request: Request) -> Response:
         """Answer one request, always."""
-        place = self._addresses.place(request.headers.get("host", ""), request.path)
+        place = self.place(request)
         if request.method == "OPTIONS":
             return self._preflight(request, place.path)
         visit = Visit(request, place, self._router.match(request.method, place.path))

@@ -30,22 +30,25 @@ def build_public_handler(gateway: Gateway) -> Handler:
     """Build what answers on the port that clients call."""
     document = Document(gateway)
 
-    def healthz() -> Response:
+    def healthz(_: Request) -> Response:
         return Response(200, {"Server": SERVER, "Content-Type": "text/plain; charset=utf-8"}, b"ok\n")
 
-    def readyz() -> Response:
+    def readyz(_: Request) -> Response:
         headers = {"Server": SERVER, "Content-Type": JSON}
         return Response(200 if gateway.ready else 503, headers, orjson.dumps(readiness(gateway)))
 
-    def openapi() -> Response:
-        return Response(200, {"Server": SERVER, "Content-Type": JSON}, document.read())
+    def openapi(request: Request) -> Response:
+        place = gateway.place(request)
+        prefix = request.path.removesuffix(place.path)
+        return Response(200, {"Server": SERVER, "Content-Type": JSON}, document.read(prefix, place.model))
 
     fixed = {"/healthz": healthz, "/readyz": readyz, "/openapi.json": openapi}
 
     async def handle(request: Request) -> Response:
-        answer = fixed.get(request.path)
-        if answer is not None and request.method in ("GET", "HEAD"):
-            return answer()
+        # The last segment is looked at first: it costs nothing, and seldom is one of these.
+        own = request.path[request.path.rfind("/") :]
+        if own in fixed and request.method in ("GET", "HEAD") and gateway.place(request).path == own:
+            return fixed[own](request)
         return await gateway.handle(request)
 
     return handle
@@ -112,16 +115,19 @@ class Document:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._served: list[tuple[Model, list[Format]]] | None = None
-        self._body = b""
+        self._served: list[tuple[Model, list[Format]]] = []
+        self._bodies: dict[tuple[str, str | None], bytes] = {}
 
-    def read(self) -> bytes:
-        """Return its JSON."""
+    def read(self, prefix: str = "", model: str | None = None) -> bytes:
+        """Return its JSON as it stands below a path: that of one model, or of all."""
         served = list(_served(self._gateway))
         if served != self._served:
-            self._body = orjson.dumps(build_openapi(served))
+            self._bodies.clear()
             self._served = served
-        return self._body
+        if (prefix, model) not in self._bodies:
+            here = [each for each in served if model in (None, each[0].name)]
+            self._bodies[prefix, model] = orjson.dumps(build_openapi(here, prefix or None))
+        return self._bodies[prefix, model]
 
 
 def _served(gateway: Gateway) -> Iterator[tuple[Model, list[Format]]]:

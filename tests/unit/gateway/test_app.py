@@ -381,6 +381,18 @@ async def test_a_published_host_speaks_of_its_model_alone(start: Start) -> None:
     assert (await port.post())[0] == 200
 
 
+async def test_the_document_below_a_path_names_it_as_its_server(start: Start) -> None:
+    port = await start(access={"ingress": {"host": "half.example.com", "path": "/vision/half"}})
+    below = await port.client.get("/vision/half/openapi.json", headers={"Host": "half.example.com"})
+    document = await below.json()
+    whole = await (await port.client.get("/openapi.json")).json()
+    assert document["servers"] == [{"url": "/vision/half"}]
+    assert "servers" not in whole
+    told = [{tag["name"] for tag in each["tags"]} & {"half", "open"} for each in (document, whole)]
+    assert told == [{"half"}, {"half", "open"}]
+    assert (await port.client.get("/elsewhere/openapi.json")).status == 404
+
+
 async def test_only_the_origins_of_the_spec_may_read_the_answer(start: Start) -> None:
     port = await start(access={"cors": {"allowOrigins": ["https://app.example.com"]}})
     asked = {"Access-Control-Request-Method": "POST", "Origin": "https://app.example.com"}

@@ -24,13 +24,14 @@ def gateway(answer: bytes | None) -> Iterator[int]:
     def serve() -> None:
         connection, _ = listening.accept()
         with connection:
-            asked.append(connection.recv(1000))
+            while not asked.endswith(b"\r\n\r\n") and (part := connection.recv(1000)):
+                asked.extend(part)
             if answer is None:
                 ended.wait(30)
             else:
                 connection.sendall(answer)
 
-    asked: list[bytes] = []
+    asked = bytearray()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=serve)
         thread.start()
@@ -39,7 +40,7 @@ def gateway(answer: bytes | None) -> Iterator[int]:
         finally:
             ended.set()
             thread.join()
-    assert asked == [b"GET /livez/triton HTTP/1.0\r\n\r\n"]
+    assert asked == b"GET /livez/triton HTTP/1.0\r\n\r\n"
 
 
 def probe(port: int, *, patience: int = 10) -> subprocess.CompletedProcess[str]:
