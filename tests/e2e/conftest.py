@@ -187,13 +187,20 @@ def example(source: Callable[[str], str]) -> Callable[..., Object]:
     return make
 
 
+REPORT = pytest.StashKey[Report]()
+
+
 @pytest.fixture(scope="session")
-def report() -> Iterator[Report]:
-    """Give the page of what is measured; it is printed at the end."""
-    page = Report()
-    yield page
-    page.write()
-    print(f"\n{page}")
+def report(request: pytest.FixtureRequest) -> Report:
+    """Give the page of what is measured."""
+    return request.config.stash.setdefault(REPORT, Report())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the page, and write it to the file that a variable names."""
+    if page := config.stash.get(REPORT, None):
+        page.write()
+        terminalreporter.write(f"\n{page}")
 
 
 @pytest.hookimpl(wrapper=True)
