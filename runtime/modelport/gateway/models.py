@@ -175,11 +175,13 @@ class Models:
         """Ask for one inference of zeros. Refusing zeros is an answer too; silence is none, and neither is nonsense."""
         if version.meta is None:
             return
-        silent = died = False
+        late = silent = died = False
         try:
             async with asyncio.timeout(PROBE_TIMEOUT):
                 await self._triton.infer(version.meta, zero_request(version.meta))
-        except (Unavailable, DeadlineExceeded, BadUpstream, TimeoutError) as error:
+        except TimeoutError:
+            late = True
+        except (Unavailable, DeadlineExceeded, BadUpstream) as error:
             silent, died = True, isinstance(error, ProcessDied)
         except GatewayError:
             pass
@@ -187,9 +189,13 @@ class Models:
         current = model.versions.get(number)
         if current is None:
             return
+        if late:
+            # It may wait in Triton behind a request that takes long, as one of this model's may.
+            at_work = model.coalescer.length > 0
+            silent = not at_work or monotonic() - current.answered > model.spec.limits.timeout_seconds
         if silent and not current.silent:
             log.warning("model %s, version %d does not answer though Triton calls it ready", model.name, number)
             current.silent_since = monotonic()
         current.silent, current.died = silent, died
-        if not silent:
+        if not (silent or late):
             current.answered = monotonic()

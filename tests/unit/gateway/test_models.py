@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ class FakeTriton:
         self.states = {int(number[1:]): state for number, state in versions.items()}
         self.failure: GatewayError | None = None
         self.gone = False
+        self.hangs = False
         self.reads = 0
 
     async def versions(self) -> dict[str, tuple[VersionState, ...]]:
@@ -34,6 +37,8 @@ class FakeTriton:
         return ModelMeta(name, version, "", 8, spec, spec)
 
     async def infer(self, meta: ModelMeta, request: InferRequest, trace: str | None = None) -> InferResult:
+        if self.hangs:
+            await asyncio.sleep(60)
         if self.failure:
             raise self.failure
         return InferResult(request.inputs, meta.version)
@@ -146,6 +151,27 @@ async def test_ready_means_that_the_model_answers(failure: GatewayError | None, 
         triton.failure = None
         await models.probe()
         assert models.get("m").ready
+
+
+@pytest.mark.parametrize(
+    ("waiting", "answered_ago", "ready"),
+    [(0, 6, False), (1, 6, True), (1, 61, False)],
+    ids=["idle", "at work", "at work for longer than a request may take"],
+)
+async def test_a_model_at_work_may_keep_a_probe_waiting(
+    waiting: int, answered_ago: float, ready: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("modelport.gateway.models.PROBE_TIMEOUT", 0.01)
+    triton = FakeTriton(v1="READY")
+    models = Models(triton)  # type: ignore[arg-type]
+    models.apply({"m": served()})
+    await models.refresh()
+    model = models.get("m")
+    model.coalescer.length = waiting
+    model.versions[1].answered = monotonic() - answered_ago
+    triton.hangs = True
+    await models.probe()
+    assert model.ready is ready
 
 
 async def test_metadata_is_read_again_only_when_the_resource_changes() -> None:
