@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from modelport.api import PublishedModel, ServedModel
 from modelport.api.serving import model_file
@@ -38,6 +39,9 @@ from modelport.storage.credentials import read_credentials
 from modelport.storage.errors import StorageError
 
 log = logging.getLogger(__name__)
+
+BACK_SECONDS: Final = 60.0
+"""For a Triton that ends while it loads the first models."""
 
 
 @dataclass(slots=True)
@@ -168,10 +172,23 @@ class Publisher:
         return prepared
 
     async def _load_and_say(self, manifest: Manifest) -> None:
-        await self._load(manifest)
+        try:
+            await self._load(manifest)
+        except TritonDown:
+            # It is started again by itself. Whoever ends it twice is told so.
+            if self.triton is None or not await self._is_back(self.triton):
+                raise
+            await self._load(manifest)
         if self.triton is not None:
             state = "stopped by its schedule" if manifest.name in self.stopped else "loaded"
             self.display.say(f"  {manifest.name}: {state}")
+
+    async def _is_back(self, triton: TritonModels) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BACK_SECONDS):
+                await triton.wait_live()
+                return True
+        return False
 
     async def _prepare(self, manifest: Manifest) -> Published:
         work = partial(

@@ -25,12 +25,20 @@ class FakeTriton:
 
     asked: list[str] = field(default_factory=list)
     failure: Exception | None = None
+    deaths: int = 0
+    """Loads by which it ends."""
     index: dict[str, list[VersionState]] = field(default_factory=dict)
 
     async def load(self, name, config=None):
         self.asked.append(f"load {name}" if config is None else f"load {name} {json.loads(config)['version_policy']}")
         if self.failure and config is None:
             raise self.failure
+        if self.deaths:
+            self.deaths -= 1
+            raise TritonDown("gone")
+
+    async def wait_live(self):
+        self.asked.append("wait")
 
     async def settled(self, name):
         return self.index.get(name, [])
@@ -156,6 +164,21 @@ async def test_where_a_version_cannot_be_loaded_the_others_are_without_it(publis
     assert publisher.triton.asked == ["load a", "load a {'specific': {'versions': ['3']}}"]
     assert told(publisher, "a") is not None
     assert "model a: no such weights; served without it: 3" in caplog.text
+
+
+async def test_a_triton_that_ends_while_it_loads_is_asked_once_more(publisher, manifest):
+    publisher.triton.deaths = 1
+    await publisher.publish_all([manifest("a")], await publisher.prepare_all([manifest("a")]))
+    assert publisher.triton.asked == ["load a", "wait", "load a"]
+    assert told(publisher, "a") is not None
+
+
+async def test_a_model_that_ends_triton_twice_is_told_of(publisher, manifest):
+    publisher.triton.deaths = 2
+    prepared = await publisher.prepare_all([manifest("a")])
+    with pytest.raises(ServeError, match="gone"):
+        await publisher.publish_all([manifest("a")], prepared)
+    assert publisher.triton.asked == ["load a", "wait", "load a"]
 
 
 async def test_a_change_while_triton_is_down_is_loaded_when_it_is_back(publisher, manifest):
