@@ -38,7 +38,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """An entry for each time that the document was made."""
     entries: list[int] = []
     build = ports.build_openapi
-    monkeypatch.setattr(ports, "build_openapi", lambda served: entries.append(len(served)) or build(served))
+    monkeypatch.setattr(ports, "build_openapi", lambda served, _: entries.append(len(served)) or build(served))
     return entries
 
 
