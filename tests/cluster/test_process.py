@@ -19,6 +19,7 @@ from operator_process import OperatorProcess, log_in, start_operator, wait_until
 
 from modelport_operator.process import LEASE_LOST
 from modelport_operator.rbac import build_namespaced, write
+from modelport_operator.work_queue import SPACING
 
 Kubectl = Callable[..., str]
 Object = dict[str, Any]
@@ -142,6 +143,17 @@ def test_one_that_is_killed_is_followed(start: Start, on: Kubectl, smallest: Obj
     assert second.said("held by")
 
 
+def rests(cluster: Cluster, user: str, namespace: str) -> bool:
+    """Tell whether somebody writes nothing but a Lease for longer than a resource waits for its next turn."""
+
+    def work() -> list[str]:
+        return [write for write in cluster.writes(user, namespace) if "leases" not in write]
+
+    before = work()
+    time.sleep(3 * SPACING)
+    return work() == before
+
+
 def test_one_that_was_suspended_writes_nothing_when_it_goes_on(
     start: Start, cluster: Cluster, namespace: str, account: Path, on: Kubectl, smallest: Object
 ) -> None:
@@ -149,12 +161,13 @@ def test_one_that_was_suspended_writes_nothing_when_it_goes_on(
     second = start("second", working=False)
     publish(on, smallest)
     on("wait", "--for=condition=Ready", "pm/cups", "--timeout=20s")
+    user = f"system:serviceaccount:{namespace}:modelport-operator"
+    wait_until(lambda: rests(cluster, user, namespace))  # a call that is on its way would be carried out all the same
 
     os.kill(first.pid, signal.SIGSTOP)
     second.wait_until(lambda: second.ask("/readyz") == (200, "working"))
     publish(on, smallest, instances=2)  # what the first one is told of as soon as it goes on
     wait_until(lambda: replicas(on) == "2")
-    user = f"system:serviceaccount:{namespace}:modelport-operator"
     written = cluster.writes(user, namespace)
     assert any("deployments" in write for write in written)
     os.kill(first.pid, signal.SIGCONT)

@@ -112,9 +112,9 @@ def test_a_schedule_opens_and_closes(operator: RunningOperator, on: Kubectl, nam
     on("wait", "--for=jsonpath={.spec.replicas}=0", "deployment/cups", "--timeout=20s")
 
     operator.advance(model, hours=22)
+    on("wait", "--for=jsonpath={.status.schedule.state}=Open", "pm/cups", "--timeout=20s")
     on("wait", "--for=condition=Ready", "pm/cups", "--timeout=20s")
     assert replicas(on) == 1
-    assert on("get", "pm", "cups", "-o", "jsonpath={.status.schedule.state}") == "Open"
 
 
 def test_the_line_of_an_override_goes_when_it_has_passed(
