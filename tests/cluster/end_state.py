@@ -87,12 +87,22 @@ def end_state(cluster: Cluster, namespace: str) -> dict[str, Manifest]:
     return state | {f"status of {name}": told(each) for (_, name), each in resources(cluster, namespace).items()}
 
 
+def volumes_of(deployment: Manifest) -> list[Manifest]:
+    """Return the volumes of a Deployment's Pods."""
+    found: list[Manifest] = deployment["spec"]["template"]["spec"]["volumes"]
+    return found
+
+
 def problems(cluster: Cluster, namespace: str) -> list[str]:
-    """Return why a namespace has not settled yet: who is not served as its spec says, and what nobody owns."""
-    owners = resources(cluster, namespace)
+    """Return why a namespace has not settled yet: who is not served as its spec says, and what nobody owns or needs."""
+    owners, there = resources(cluster, namespace), children(cluster, namespace)
+    volumes = [volume for each in there.values() if each["kind"] == "Deployment" for volume in volumes_of(each)]
+    mounted = {volume["configMap"]["name"] for volume in volumes if "configMap" in volume}
     found = [problem for each in owners.values() for problem in _unserved(each)]
     uids = {each["metadata"]["uid"] for each in owners.values()}
-    for (kind, name), each in children(cluster, namespace).items():
+    for (kind, name), each in there.items():
+        if kind == "ConfigMap" and "-config-" in name and name not in mounted:
+            found.append(f"ConfigMap {name} has settings that no Deployment has any more")
         if not {reference["uid"] for reference in each["metadata"].get("ownerReferences", ())} <= uids:
             found.append(f"{kind} {name} belongs to a resource that is gone")
         if kind == "Deployment" and each["status"].get("observedGeneration") != each["metadata"]["generation"]:
