@@ -182,26 +182,7 @@ def start_server(serving: Callable[..., AbstractContextManager[Server]]) -> Iter
         yield lambda manifests, *arguments: stack.enter_context(serving(manifests, *arguments))
 
 
-SLEEPER = """
-import time
-import numpy as np
-import triton_python_backend_utils as pb_utils
-
-class TritonPythonModel:
-    @staticmethod
-    def auto_complete_config(config):
-        config.add_input({"name": "seconds", "data_type": "TYPE_FP32", "dims": [-1]})
-        config.add_output({"name": "slept", "data_type": "TYPE_FP32", "dims": [-1]})
-        return config
-
-    def execute(self, requests):
-        answers = []
-        for request in requests:
-            seconds = pb_utils.get_input_tensor_by_name(request, "seconds").as_numpy()
-            time.sleep(float(seconds.sum()))
-            answers.append(pb_utils.InferenceResponse([pb_utils.Tensor("slept", seconds)]))
-        return answers
-"""
+SLEEPER = Path(__file__).parents[1] / "e2e" / "real_cluster" / "sleeper.py"
 
 
 @pytest.fixture(scope="session")
@@ -212,7 +193,7 @@ def write_two_models(examples: Path) -> Callable[[Path], Path]:
         shutil.copytree(examples / "models" / "half_plus_two", folder / "models" / "half_plus_two")
         shutil.copy(examples / "1-half-plus-two.yaml", folder)
         (folder / "models" / "sleeper").mkdir()
-        (folder / "models" / "sleeper" / "model.py").write_text(SLEEPER)
+        shutil.copy(SLEEPER, folder / "models" / "sleeper" / "model.py")
         (folder / "sleeper.yaml").write_text(
             """\
 apiVersion: modelport.io/v1alpha1

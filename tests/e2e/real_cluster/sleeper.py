@@ -11,9 +11,9 @@ class TritonPythonModel:
 
     @staticmethod
     def auto_complete_config(config: Any) -> Any:
-        """Declare `seconds` and `slept`, FP32, [1] each."""
-        config.add_input({"name": "seconds", "data_type": "TYPE_FP32", "dims": [1]})
-        config.add_output({"name": "slept", "data_type": "TYPE_FP32", "dims": [1]})
+        """Declare `seconds` and `slept`, FP32, of any length and the same."""
+        config.add_input({"name": "seconds", "data_type": "TYPE_FP32", "dims": [-1]})
+        config.add_output({"name": "slept", "data_type": "TYPE_FP32", "dims": [-1]})
         return config
 
     def execute(self, requests: list[Any]) -> list[Any]:
