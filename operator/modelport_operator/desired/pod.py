@@ -13,7 +13,7 @@ from typing import Any
 
 from modelport.api import model_name
 from modelport.api.execution import Gpu
-from modelport.api.names import GATEWAY_PORT, METRICS_PORT, TRITON_GRPC_PORT
+from modelport.api.names import GATEWAY_PORT, METRICS_PORT, TRITON_GRPC_PORT, TRITON_HTTP_PORT
 from modelport.api.volumes import volume_of
 from modelport_operator.desired.base import Context
 from modelport_operator.desired.config_maps import config_digest
@@ -171,7 +171,8 @@ def _build_triton(context: Context) -> Manifest:
             # Triton stays up with a version that could not be loaded, for the gateway to say which and why.
             "--exit-on-error=false",
             "--strict-readiness=false",
-            "--allow-http=false",
+            "--http-address=127.0.0.1",
+            f"--http-port={TRITON_HTTP_PORT}",
             "--grpc-address=127.0.0.1",
             f"--grpc-port={TRITON_GRPC_PORT}",
             "--metrics-address=127.0.0.1",
@@ -212,6 +213,7 @@ def _build_gateway(context: Context) -> Manifest:
         "args": [
             f"--config={SERVING}",
             f"--triton=127.0.0.1:{TRITON_GRPC_PORT}",
+            f"--triton-http=127.0.0.1:{TRITON_HTTP_PORT}",
             f"--triton-metrics=http://127.0.0.1:{TRITON_METRICS_PORT}/metrics",
             f"--secrets={SECRETS}",
             f"--drain-seconds={context.model.spec.limits.timeout_seconds}",

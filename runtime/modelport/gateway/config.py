@@ -39,6 +39,8 @@ class GatewayOptions:
     """Folder of the serving configuration."""
     triton: str = f"127.0.0.1:{TRITON_GRPC_PORT}"
     """Triton's gRPC address, HOST:PORT; beside the gateway in its Pod by default."""
+    triton_http: str | None = None
+    """Triton's HTTP address, the shorter way for small requests. None: all of them go by gRPC."""
     triton_metrics: str | None = None
     """URL of Triton's own metrics, to pass them on. None: they are not."""
     repository: Path | None = None

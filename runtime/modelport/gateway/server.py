@@ -50,7 +50,7 @@ async def serve(options: GatewayOptions, listening: Pair) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        triton = Triton(options.triton)
+        triton = Triton(options.triton, options.triton_http)
         stack.push_async_callback(triton.close)
         gateway = Gateway(options, GatewayMetrics(), triton)
         stack.push_async_callback(asyncio.to_thread, gateway.evaluation.close, SINK_SECONDS)

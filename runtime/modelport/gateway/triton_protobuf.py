@@ -1,12 +1,11 @@
 """Between the neutral middle and Triton's protobuf messages (`grpc_service.proto`, `model_config.proto`). Pure.
 
-With `triton.py` the only importer of tritonclient. Tensors travel as raw bytes (`codecs/raw.py`).
+With `triton.py` the only importer of tritonclient.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,9 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from tritonclient.grpc import model_config_pb2, service_pb2
 
-from modelport.gateway.codecs.raw import array_to_bytes, strings_from_bytes
-from modelport.gateway.errors import BadRequest, BadUpstream
+from modelport.gateway.errors import BadUpstream
 from modelport.gateway.tensors import ANY, DTYPES, Array, InferRequest, InferResult, ModelMeta, TensorSpec
+from modelport.gateway.triton_tensors import RawTensor, raw_inputs, read_outputs
 
 _INTEGERS_OF_64_BITS = frozenset({FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64})
 
@@ -25,11 +24,9 @@ _INTEGERS_OF_64_BITS = frozenset({FieldDescriptor.CPPTYPE_INT64, FieldDescriptor
 def encode_request(meta: ModelMeta, request: InferRequest) -> service_pb2.ModelInferRequest:
     """Word a request for one version of a model."""
     message = service_pb2.ModelInferRequest(model_name=meta.name, model_version=str(meta.version), id=request.id)
-    for name, array in request.inputs.items():
-        spec = meta.inputs[name]
-        shape = (*array.shape, 1) if spec.scalar_rows else array.shape
-        message.inputs.add(name=name, datatype=spec.dtype, shape=shape)
-        message.raw_input_contents.append(bytes(array_to_bytes(array)))
+    for tensor in raw_inputs(meta, request):
+        message.inputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+        message.raw_input_contents.append(bytes(tensor.data))
     for name in request.outputs or ():
         output = message.outputs.add(name=name)
         _set_parameters(output.parameters, request.output_parameters.get(name, {}))
@@ -43,13 +40,8 @@ def decode_response(meta: ModelMeta, message: service_pb2.ModelInferResponse) ->
         raise BadUpstream(
             f"Triton answered {len(message.outputs)} outputs with {len(message.raw_output_contents)} contents"
         )
-    outputs: dict[str, Array] = {}
-    for output, raw in zip(message.outputs, message.raw_output_contents, strict=True):
-        spec = meta.outputs.get(output.name)
-        shape: Sequence[int] = output.shape
-        if spec is not None and spec.scalar_rows and shape and shape[-1] == 1:
-            shape = shape[:-1]
-        outputs[output.name] = _from_raw(output.name, output.datatype, tuple(shape), raw)
+    pairs = zip(message.outputs, message.raw_output_contents, strict=True)
+    outputs = read_outputs(meta, (RawTensor(each.name, each.datatype, each.shape, raw) for each, raw in pairs))
     return InferResult(outputs, int(message.model_version or meta.version), _parameters(message.parameters))
 
 
@@ -129,18 +121,6 @@ def _with_integer(value: Any, field: FieldDescriptor) -> Any:
     if nested is not None:
         return _with_integers(value, nested)
     return int(value) if field.cpp_type in _INTEGERS_OF_64_BITS else value
-
-
-def _from_raw(name: str, datatype: str, shape: tuple[int, ...], raw: bytes) -> Array:
-    dtype = DTYPES.get(datatype)
-    if dtype is None:
-        raise BadUpstream(f"Triton answered the output {name!r} in an unknown data type")
-    try:
-        if dtype.kind != "O":
-            return np.frombuffer(raw, dtype).reshape(shape)
-        return strings_from_bytes(raw, math.prod(shape), name).reshape(shape)
-    except (ValueError, BadRequest) as error:
-        raise BadUpstream(f"Triton answered the output {name!r} with {len(raw)} bytes for {list(shape)}") from error
 
 
 def _set_parameters(target: Any, parameters: Mapping[str, bool | int | float | str]) -> None:

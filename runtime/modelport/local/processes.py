@@ -17,7 +17,7 @@ from modelport.local.errors import ServeError
 from modelport.local.options import ServeOptions
 from modelport.local.process import Command, Supervised, describe_exit
 from modelport.local.state import State
-from modelport.local.triton import TritonModels
+from modelport.local.triton import Endpoints, TritonModels
 
 LIVE_SECONDS: Final = 60.0
 """Triton without models answers within a second; after this it never will."""
@@ -51,15 +51,14 @@ async def triton_live(process: Supervised, models: TritonModels) -> None:
         await asyncio.sleep(POLL_SECONDS)
 
 
-def build_gateway_command(
-    options: ServeOptions, state: State, listening: Sequence[Pair], triton: str, triton_metrics: str | None
-) -> Command:
+def build_gateway_command(options: ServeOptions, state: State, listening: Sequence[Pair], triton: Endpoints) -> Command:
     """Return the command that runs the gateway on sockets that we hold: clients wait while it is started again."""
     arguments = {
         "--config": state.serving,
         "--usage": state.usage,
-        "--triton": triton,
-        "--triton-metrics": triton_metrics,
+        "--triton": triton.grpc,
+        "--triton-http": triton.http,
+        "--triton-metrics": triton.metrics,
         "--sockets": format_numbers(listening),
         "--workers": options.workers,
         "--drain-seconds": DRAIN_SECONDS,

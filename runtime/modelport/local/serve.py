@@ -35,6 +35,7 @@ from modelport.local.summary import format_curls, format_summary
 from modelport.local.support import notes
 from modelport.local.threads import in_thread
 from modelport.local.triton import (
+    Endpoints,
     TritonModels,
     build_command,
     forward_log_line,
@@ -108,15 +109,13 @@ async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals)
     triton: Supervised | None = None
     with display:
         if options.triton is None:
-            triton, publisher, address, metrics = await _start_triton(
-                options, state, display, manifests, stack, signals
-            )
+            triton, publisher, endpoints = await _start_triton(options, state, display, manifests, stack, signals)
         else:
-            address, metrics = parse_address(options.triton, "--triton"), None
-            await in_thread(partial(refuse_unreachable, address, "--triton"))
+            endpoints = Endpoints(parse_address(options.triton, "--triton"))
+            await in_thread(partial(refuse_unreachable, endpoints.grpc, "--triton"))
             publisher = Publisher(state, None, options.secrets, display)
             await publisher.publish_all(manifests, {})
-        gateway = Supervised(build_gateway_command(options, state, listening, address, metrics))
+        gateway = Supervised(build_gateway_command(options, state, listening, endpoints))
         signals.processes.append(gateway)
         await stack.enter_async_context(running(gateway))
         stack.callback(close_pairs, listening)  # at the end, so that nobody waits for a gateway that drains
@@ -142,8 +141,8 @@ async def _start_triton(
     manifests: Sequence[Manifest],
     stack: AsyncExitStack,
     signals: Signals,
-) -> tuple[Supervised, Publisher, str, str]:
-    """Install, prepare, run and load; return the process, the publisher and Triton's two addresses."""
+) -> tuple[Supervised, Publisher, Endpoints]:
+    """Install, prepare, run and load; return the process, the publisher and Triton's addresses."""
     ports = stack.enter_context(held_ports())
     models = await stack.enter_async_context(TritonModels(ports.http))
     publisher = Publisher(state, models, options.secrets, display)
@@ -167,7 +166,7 @@ async def _start_triton(
     await triton_live(triton, models)
     display.say("loading them into Triton")
     await publisher.publish_all(manifests, prepared)
-    return triton, publisher, ports.grpc_address, ports.metrics_url
+    return triton, publisher, ports.endpoints
 
 
 def _say_notes(display: Display, resources: Sequence[PublishedModel], *, own_triton: bool) -> None:

@@ -40,6 +40,15 @@ SHM: Final = Path("/dev/shm")  # noqa: S108 - named by shm_overview(7)
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the gateway finds Triton: what it is told as `--triton`, `--triton-http` and `--triton-metrics`."""
+
+    grpc: str
+    http: str | None = None
+    metrics: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """Triton's three endpoints on loopback."""
 
@@ -48,14 +57,10 @@ class Ports:
     metrics: int
 
     @property
-    def grpc_address(self) -> str:
-        """For the gateway's `--triton`."""
-        return f"{LOOPBACK}:{self.grpc}"
-
-    @property
-    def metrics_url(self) -> str:
-        """For the gateway's `--triton-metrics`."""
-        return f"http://{LOOPBACK}:{self.metrics}/metrics"
+    def endpoints(self) -> Endpoints:
+        """The same as addresses."""
+        metrics = f"http://{LOOPBACK}:{self.metrics}/metrics"
+        return Endpoints(f"{LOOPBACK}:{self.grpc}", f"{LOOPBACK}:{self.http}", metrics)
 
 
 @contextmanager

@@ -169,7 +169,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "the longest request": (
         {"limits": {"timeoutSeconds": 300}},
-        {f"{POD}.terminationGracePeriodSeconds": 320, f"{GATEWAY}.args[4]": "--drain-seconds=300"},
+        {f"{POD}.terminationGracePeriodSeconds": 320, f"{GATEWAY}.args[5]": "--drain-seconds=300"},
     ),
     "a Secret of the source": (
         {"model": {"source": {"secretRef": {"name": "models.s3"}}}},

@@ -1,0 +1,158 @@
+"""Requests by the HTTP endpoint of Triton: exact for every dtype, suspicious of answers, and gRPC where it must be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from aiohttp import web
+
+from modelport.gateway.errors import BadRequest, BadUpstream, GatewayError, InternalError, ProcessDied, Unavailable
+from modelport.gateway.http import Answer
+from modelport.gateway.tensors import DTYPES, InferRequest, ModelMeta, TensorSpec
+from modelport.gateway.triton import HTTP_BYTES, Triton
+from modelport.gateway.triton_http import HEADER_LENGTH, decode_answer, encode_request
+
+NOBODY = "127.0.0.1:1"
+
+
+def meta(dtype: str = "FP32", *, scalar_rows: bool = False, batch: int = 8) -> ModelMeta:
+    shape = (-1,) if scalar_rows else (-1, 2)
+    x, y = (TensorSpec(name, dtype, shape, scalar_rows=scalar_rows) for name in "xy")
+    return ModelMeta("m", 3, "", batch, {"x": x}, {"y": y})
+
+
+def echoed(body: bytes, length: int, **changes: Any) -> Answer:
+    """Answer as Triton would whose model gives x back as y."""
+    asked = json.loads(body[:length])
+    outputs = [{**tensor, "name": "y"} for tensor in asked["inputs"]]
+    document = json.dumps({"model_name": "m", "model_version": "3", "outputs": outputs, **changes}).encode()
+    return Answer(200, {HEADER_LENGTH: str(len(document))}, document + body[length:])
+
+
+def there_and_back(about: ModelMeta, request: InferRequest) -> Any:
+    path, parts = encode_request(about, request)
+    assert path == "/v2/models/m/versions/3/infer"
+    return decode_answer(about, echoed(b"".join(parts), len(parts[0])))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_tensor_comes_back_as_it_went(dtype: str) -> None:
+    values = [[b"", b"\x00\xff"], [b"long" * 99, b"x"]] if dtype == "BYTES" else [[0, 1], [1, 0]]
+    array = np.array(values, DTYPES[dtype])
+    result = there_and_back(meta(dtype), InferRequest({"x": array}))
+
+    assert result.outputs["y"].dtype == DTYPES[dtype]
+    assert result.outputs["y"].tolist() == array.tolist()
+    assert result.version == 3
+
+
+def test_scalar_rows_get_a_dimension_on_the_wire_and_lose_it_again() -> None:
+    about = meta(scalar_rows=True)
+    request = InferRequest({"x": np.arange(3, dtype=np.float32)})
+
+    assert json.loads(bytes(encode_request(about, request)[1][0]))["inputs"][0]["shape"] == [3, 1]
+    assert there_and_back(about, request).outputs["y"].shape == (3,)
+
+
+def test_chosen_outputs_are_asked_for_in_their_order() -> None:
+    _, (document, _) = encode_request(meta(), InferRequest({"x": np.zeros((1, 2), np.float32)}, outputs=("y", "z")))
+    wanted = json.loads(bytes(document))["outputs"]
+    assert wanted == [{"name": name, "parameters": {"binary_data": True}} for name in "yz"]
+
+
+Y = {"name": "y", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}
+BROKEN: dict[str, bytes] = {
+    "no JSON": b"x",
+    "no object": b"[]",
+    "no outputs": b'{"model_version": "3"}',
+    "no version": json.dumps({"outputs": [Y]}).encode() + bytes(8),
+    "a tensor as JSON": json.dumps({"model_version": "3", "outputs": [{**Y, "parameters": {}}]}).encode(),
+    "too few bytes": json.dumps({"model_version": "3", "outputs": [Y]}).encode() + bytes(7),
+    "an unknown type": json.dumps({"model_version": "3", "outputs": [{**Y, "datatype": "FP8"}]}).encode() + bytes(8),
+}
+
+
+@pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)
+def test_an_answer_that_contradicts_itself_is_tritons_fault(body: bytes) -> None:
+    length = body.rfind(b"}") + 1 or len(body)
+    with pytest.raises(BadUpstream):
+        decode_answer(meta(), Answer(200, {HEADER_LENGTH: str(length)}, body))
+
+
+Serve = Callable[..., Awaitable[Triton]]
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Run an HTTP endpoint that answers as told, with nobody behind the gRPC address."""
+    ends: list[Callable[[], Awaitable[None]]] = []
+
+    async def serve(status: int = 200, error: str = "") -> Triton:
+        async def answer(request: web.Request) -> web.Response:
+            body = await request.read()
+            if status != 200:
+                return web.json_response({"error": error}, status=status)
+            found = echoed(body, int(request.headers[HEADER_LENGTH]))
+            return web.Response(body=found.body, headers=dict(found.headers))
+
+        runner = web.ServerRunner(web.Server(answer))  # type: ignore[arg-type]
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        triton = Triton(NOBODY, f"127.0.0.1:{runner.addresses[0][1]}")
+        ends.extend((triton.close, runner.cleanup))
+        return triton
+
+    yield serve
+    for end in ends:
+        await end()
+
+
+SMALL = InferRequest({"x": np.ones((1, 2), np.float32)})
+FAILURES: dict[str, tuple[int, str, type[GatewayError], str]] = {
+    "a bad argument": (400, "[request id: <id_unknown>] bad shape", BadRequest, "bad shape"),
+    "unloaded meanwhile": (404, "Request for unknown model", Unavailable, "not ready"),
+    "not ready": (503, "the model is not ready", Unavailable, "not ready"),
+    "a dead Python backend": (500, "Stub process 'm_0_0' is not healthy.", ProcessDied, "not ready"),
+    "a failure of the model": (500, "cannot open /srv/m/1/model.onnx", InternalError, "cannot open …"),
+    "nothing said": (500, "", InternalError, "the model failed"),
+}
+
+
+async def test_a_small_request_that_may_be_joined_goes_by_http(serve: Serve) -> None:
+    assert (await (await serve()).infer(meta(), SMALL)).outputs["y"].tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize(("status", "said", "error", "says"), FAILURES.values(), ids=FAILURES)
+async def test_a_failure_is_told_for_what_it_is(
+    serve: Serve, status: int, said: str, error: type[GatewayError], says: str
+) -> None:
+    with pytest.raises(error) as raised:
+        await (await serve(status, said)).infer(meta(), SMALL)
+    assert says in raised.value.message
+    assert "/srv" not in raised.value.message
+
+
+LONE = {
+    "large": (meta(), InferRequest({"x": np.zeros((HTTP_BYTES // 8 + 1, 2), np.float32)})),
+    "with parameters": (meta(), InferRequest(SMALL.inputs, parameters={"priority": 1})),
+    "for a model without batches": (meta(batch=0), SMALL),
+}
+
+
+@pytest.mark.parametrize(("about", "request_"), LONE.values(), ids=LONE)
+async def test_others_go_by_grpc(serve: Serve, about: ModelMeta, request_: InferRequest) -> None:
+    with pytest.raises(Unavailable):  # nobody is there
+        await (await serve()).infer(about, request_)
+
+
+async def test_nobody_at_either_address_is_a_reason_to_come_again() -> None:
+    triton = Triton(NOBODY, NOBODY)
+    with pytest.raises(Unavailable) as raised:
+        await triton.infer(meta(), SMALL)
+    await triton.close()
+    assert raised.value.retry_after is not None
