@@ -32,7 +32,7 @@ from pictures import FORMATS
 from plan import Plan, tell
 from plot import bars
 from race import race
-from server import Server, serve
+from server import CORES, Server, serve
 from subjects import MANIFEST, MODEL
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -64,11 +64,20 @@ def main() -> int:
 
 def measure_numbers(generator: Generator, args: argparse.Namespace) -> Part:
     """Measure requests so small that the gateway itself is what they cost."""
-    with _numbers_server(args) as server:
-        found = duel(server, generator, Plan(args.connections, args.rounds, args.seconds))
+    return _measure_numbers(generator, args, 1)
+
+
+def measure_numbers_on_all_cores(generator: Generator, args: argparse.Namespace) -> Part:
+    """Measure the same with a process of the gateway for each core."""
+    return _measure_numbers(generator, args, CORES)
+
+
+def _measure_numbers(generator: Generator, args: argparse.Namespace, workers: int) -> Part:
+    with _numbers_server(args, workers) as server:
+        found = duel(server, generator, Plan(args.connections, args.rounds, args.seconds), workers)
     most = max(found.rounds)
     problems = _problems(found.failed, found.ratio(most), NUMBERS_FLOOR, f"Triton's own endpoint at {most} connections")
-    ratios = {f"numbers, {each} connections": found.ratios(each) for each in found.rounds}
+    ratios = {f"numbers, {workers} worker{'s' * (workers > 1)}, {each}": found.ratios(each) for each in found.rounds}
     return Part(duel_page.build_section(found), found.facts, problems, ratios)
 
 
@@ -117,6 +126,7 @@ def measure_too_much(_: Generator, args: argparse.Namespace) -> Part:
 
 PARTS = {
     "numbers": measure_numbers,
+    "numbers-on-all-cores": measure_numbers_on_all_cores,
     "workloads": measure_workloads,
     "pictures": measure_pictures,
     "overload": measure_too_much,
@@ -125,11 +135,11 @@ PARTS = {
 
 
 @contextlib.contextmanager
-def _numbers_server(args: argparse.Namespace) -> Iterator[Server]:
+def _numbers_server(args: argparse.Namespace, workers: int) -> Iterator[Server]:
     if args.gateway:
         yield Server(args.gateway, args.triton, args.key)
     else:
-        with serve(MANIFEST, MODEL) as server:
+        with serve(MANIFEST, MODEL, workers) as server:
             yield server
 
 

@@ -38,6 +38,8 @@ class Duel:
     """What answered, in words."""
     seconds: float
     """Of one measurement."""
+    workers: int
+    """Processes of the gateway."""
 
     @property
     def failed(self) -> int:
@@ -55,7 +57,7 @@ class Duel:
         return statistics.median(self.ratios(connections))
 
 
-def duel(server: Server, generator: Generator, plan: Plan) -> Duel:
+def duel(server: Server, generator: Generator, plan: Plan, workers: int) -> Duel:
     """Load the two in turns, so that whatever else the machine does meets both alike."""
     subjects = Subjects.of(server)
     memory = {"idle, before the first request": server.memory()}
@@ -75,7 +77,7 @@ def duel(server: Server, generator: Generator, plan: Plan) -> Duel:
         with _null_server() as null:
             ceiling[connections] = generator.measure(null, connections, plan.seconds)
     subjects.check_answers()
-    return Duel(rounds, ceiling, memory, server.describe(), plan.seconds)
+    return Duel(rounds, ceiling, memory, server.describe(), plan.seconds, workers)
 
 
 @contextlib.contextmanager

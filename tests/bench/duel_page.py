@@ -7,16 +7,23 @@ from collections.abc import Sequence
 from duel import Duel
 from tables import memory_table, milliseconds, share, spread, table, whole
 
+_FIRST = """## Numbers
+
+One request is a `tensorflow-serving` predict of three values on the sample model half_plus_two
+(`{"instances": [1.0, 2.0, 5.0]}`), with a key, through the gateway. Beside it stands Triton's own HTTP endpoint with
+the same three values as an Open Inference request, in the same run and on the same Triton. The two take turns."""
+_AGAIN = """## Numbers on all cores
+
+The same with `--workers {workers}`: a process of the gateway for each core, since Triton's endpoint uses them all."""
+
 
 def build_section(duel: Duel) -> str:
     """Return Markdown."""
     count = len(next(iter(duel.rounds.values())))
-    return f"""## Numbers
+    intro = _FIRST if duel.workers == 1 else _AGAIN.format(workers=duel.workers)
+    return f"""{intro}
 
-One request is a `tensorflow-serving` predict of three values on the sample model half_plus_two
-(`{{"instances": [1.0, 2.0, 5.0]}}`), with a key, through the gateway. Beside it stands Triton's own HTTP endpoint with
-the same three values as an Open Inference request, in the same run and on the same Triton. The two take turns; each
-figure is the median of {count} rounds of {duel.seconds:g} s, with the smallest and largest round behind it.
+Each figure is the median of {count} rounds of {duel.seconds:g} s, with the smallest and largest round behind it.
 
 {table(_throughput(duel))}
 

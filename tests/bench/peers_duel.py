@@ -23,7 +23,7 @@ from peers_run import NUMBERS, PEERS, PICTURES, ROWS, Job, Running, run
 from pictures import MODEL as COLOURS
 from pictures import MODEL_SIZE, draw, write_model
 from plan import Plan, take_turns, tell
-from server import Server, call, post, serve
+from server import CORES, Server, call, post, serve
 from subjects import MANIFEST, MODEL, VALUES
 
 from modelport.loadtest.client import Request
@@ -116,7 +116,7 @@ Ready = Iterator[tuple[Job, dict[str, Request]]]
 def _numbers() -> Ready:
     subprocess.run([sys.executable, EXAMPLES / "build_models.py"], stdout=subprocess.DEVNULL, check=True)
     (model,) = (EXAMPLES / "models" / MODEL).rglob("model.onnx")
-    with serve(MANIFEST, MODEL) as server:
+    with serve(MANIFEST, MODEL, CORES) as server:
         gateway = server.post(f"/v1/models/{MODEL}:predict", {"instances": VALUES})
         triton = _triton(server, MODEL, "x", "FP32", [len(VALUES), 1], VALUES)
         yield Job(NUMBERS, model, VALUES, call(gateway)["predictions"]), {GATEWAY: gateway, TRITON: triton}
@@ -147,7 +147,7 @@ JOBS = {NUMBERS: _numbers, ROWS: _rows, PICTURES: _pictures}
 def _colours(api: str) -> Iterator[tuple[Server, Path]]:
     with tempfile.TemporaryDirectory(prefix="modelport-bench-") as folder:
         manifest = write_model(Path(folder), (api,))
-        with serve(manifest, COLOURS) as server:
+        with serve(manifest, COLOURS, CORES) as server:
             yield server, manifest.with_name("model.onnx")
 
 

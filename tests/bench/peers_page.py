@@ -31,6 +31,7 @@ files](guides/pictures.md#large-jpeg-files) smaller. Only the gateway asks for a
 
 How each is set up:
 
+- **modelport**: a process of the gateway a core (`--workers`).
 {tunings}
 
 {jobs}"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import signal
 import socket
@@ -21,6 +22,7 @@ import psutil
 
 from modelport.loadtest.client import Request
 
+CORES = len(os.sched_getaffinity(0))
 START_SECONDS = 180
 """The first start installs Triton."""
 STOP_SECONDS = 30
@@ -43,12 +45,8 @@ class Server:
 
     def describe(self) -> dict[str, str]:
         """Say what answers, in words."""
-        version, count = call(Request("GET", f"{self.triton}/v2"))["version"], len(self._gateway_processes())
-        started = f"{count} process{'es' * (count > 1)} of `modelport serve`"
-        return {
-            "Triton": f"{version}, Python backend with onnxruntime, on the CPU",
-            "Gateway": started if count else "not started by the bench",
-        }
+        version = call(Request("GET", f"{self.triton}/v2"))["version"]
+        return {"Triton": f"{version}, Python backend with onnxruntime, on the CPU"}
 
     def post(self, path: str, body: Any) -> Request:
         """Return a request of the gateway, with the key."""
@@ -69,8 +67,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(manifest: Path, model: str) -> Iterator[Server]:
-    """Run `modelport serve` on a manifest until the block ends."""
+def serve(manifest: Path, model: str, workers: int = 1) -> Iterator[Server]:
+    """Run `modelport serve` on a manifest, with so many processes of the gateway, until the block ends."""
     with tempfile.TemporaryDirectory(prefix="modelport-bench-") as folder:
         state, log, port, key = Path(folder, "state"), Path(folder, "log"), free_port(), secrets.token_urlsafe()
         keys = Path(folder, "keys")
@@ -78,6 +76,7 @@ def serve(manifest: Path, model: str) -> Iterator[Server]:
         keys.write_text(f"{model}:bench:{key}\n", encoding="utf-8")
         command = [sys.executable, "-m", "modelport", "serve", str(manifest), "--state-dir", str(state)]
         command += ["--keys", str(keys), "--port", str(port), "--metrics-port", str(free_port())]
+        command += ["--workers", str(workers)]
         with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
             try:
                 gateway = f"http://127.0.0.1:{port}"

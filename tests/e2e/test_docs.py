@@ -44,11 +44,13 @@ def page(
     kubeconfig = folder / "kubeconfig"  # the tutorial changes its current namespace
     kubeconfig.write_text(Path(os.environ["KUBECONFIG"]).read_text())
     environment = {"KUBECONFIG": str(kubeconfig), "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
-    with Page(checkout, environment) as page:
-        page.run(read_blocks(TUTORIAL), SECONDS)
-        yield page
-        page.run(read_blocks(CLEAN_UP), SECONDS)
-    helm("upgrade")
+    try:
+        with Page(checkout, environment) as page:
+            page.run(read_blocks(TUTORIAL), SECONDS)
+            yield page
+            page.run(read_blocks(CLEAN_UP), SECONDS)
+    finally:
+        helm("upgrade")
 
 
 @pytest.mark.parametrize("name", CLUSTER_PAGES)

@@ -7,11 +7,13 @@ added: where PyPI's Triton has its backends and its memory, and that models may 
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,13 +48,12 @@ class Pod:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        with socket.socket() as one, socket.socket() as two, socket.socket() as three, socket.socket() as four:
-            for each in (one, two, three, four):
-                each.bind(("127.0.0.1", 0))
-            self.port, self.metrics_port, *triton = (each.getsockname()[1] for each in (one, two, three, four))
+        with ExitStack() as stack:
+            bound = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(5)]
+            self.port, self.metrics_port, *triton = (each.getsockname()[1] for each in bound)
         moved = (paths.CONFIG, paths.LIVE, paths.SECRETS, paths.TERMINATION_LOG, paths.MODELS, paths.SERVING)
         self._moved = [(path, str(self.folder / path.strip("/").replace("/", "-"))) for path in moved]
-        self._moved += [("8001", str(triton[0])), ("8002", str(triton[1]))]
+        self._ports = dict(zip(("8000", "8001", "8002"), map(str, triton), strict=True))
         self._shared_memory = f"test_pod_{self.port}_"
         self.place(paths.CONFIG).mkdir(parents=True)
         self.place(paths.MODELS).mkdir()
@@ -66,7 +67,7 @@ class Pod:
     def place(self, path: str) -> Path:
         for old, new in self._moved:
             path = path.replace(old, new)
-        return Path(path)
+        return Path(re.sub(r"\b800[0-2]\b", lambda port: self._ports[port[0]], path))
 
     def mount(self) -> None:
         """Write what the operator writes, as the kubelet lays it out."""

@@ -20,7 +20,7 @@ from modelport_operator.resources import (
     INGRESS,
     SCALED_OBJECT,
 )
-from modelport_operator.status.facts import Facts, is_rolled_out
+from modelport_operator.status.facts import Facts
 
 Status = Literal["True", "False", "Unknown"]
 
@@ -58,7 +58,7 @@ def is_progressing(facts: Facts) -> Finding | None:
         return refused
     if facts.deployment is None:
         return Finding("True", "RollingOut", "the first instance is being made")
-    if is_rolled_out(facts.deployment):
+    if facts.rolled_out:
         return Finding("False", "Complete", "everything runs as the spec says")
     for condition in facts.deployment.get("status", {}).get("conditions", ()):
         if condition["type"] == "Progressing" and condition["status"] == "False":

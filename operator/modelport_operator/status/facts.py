@@ -55,6 +55,11 @@ class Facts:
         return sum(pod_is_ready(pod) for pod in self.pods)
 
     @cached_property
+    def rolled_out(self) -> bool:
+        """Whether the Deployment has no step left to take; its Pods tell of themselves before it counts them."""
+        return self.deployment is not None and _is_updated(self.deployment) and self.ready >= self.wanted
+
+    @cached_property
     def pods(self) -> list[Manifest]:
         """The Pods that are not on their way out, the newest first."""
         pods = [each for (kind, _), each in self.children.items() if kind is POD]
@@ -86,8 +91,7 @@ class Facts:
     @cached_property
     def settings_cause(self) -> Cause | None:
         """What of the settings the gateway refuses; while Pods are replaced, those of now need not fit the old ones."""
-        done = self.deployment is not None and is_rolled_out(self.deployment)
-        return None if self.heard is None or not done else diagnose_settings(self.heard)
+        return diagnose_settings(self.heard) if self.heard is not None and self.rolled_out else None
 
     @cached_property
     def stuck_pod(self) -> Manifest | None:
@@ -136,13 +140,18 @@ class Facts:
 
 
 def is_rolled_out(deployment: Manifest) -> bool:
-    """Tell whether a Deployment has no step left to take."""
+    """Tell whether a Deployment has no step left to take, in its own word."""
+    status = deployment.get("status", {})
+    return _is_updated(deployment) and status.get("availableReplicas", 0) >= deployment["spec"].get("replicas", 1)
+
+
+def _is_updated(deployment: Manifest) -> bool:
+    """Tell whether all of a Deployment's Pods are there, and of its newest template."""
     status, wanted = deployment.get("status", {}), deployment["spec"].get("replicas", 1)
     return bool(
         status.get("observedGeneration") == deployment["metadata"].get("generation")
         and status.get("updatedReplicas", 0) == wanted
         and status.get("replicas", 0) == wanted
-        and status.get("availableReplicas", 0) >= wanted
     )
 
 

@@ -40,7 +40,7 @@ class GatewayOptions:
     triton: str = f"127.0.0.1:{TRITON_GRPC_PORT}"
     """Triton's gRPC address, HOST:PORT; beside the gateway in its Pod by default."""
     triton_http: str | None = None
-    """Triton's HTTP address, the shorter way for small requests. None: all of them go by gRPC."""
+    """Triton's HTTP address, the shorter way for requests that may be joined. None: all go by gRPC."""
     triton_metrics: str | None = None
     """URL of Triton's own metrics, to pass them on. None: they are not."""
     repository: Path | None = None
@@ -53,7 +53,7 @@ class GatewayOptions:
     metrics_port: int = METRICS_PORT
     """Port of health and metrics, which an Ingress does not lead to."""
     workers: int = 1
-    """Processes that share the port. One until measured otherwise: a second one costs 70 MB and halves the batches."""
+    """Processes that share the port. One is enough where the model is the work; each more takes 90 MB."""
     worker_index: int = 0
     """Which of them this is, from 0. The first one keeps the accounts that only one may keep."""
     root_pid: int = 0

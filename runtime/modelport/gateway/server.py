@@ -24,6 +24,7 @@ from modelport.gateway.cores import usable_cores
 from modelport.gateway.exposition import Exposition
 from modelport.gateway.live_model import LiveModel
 from modelport.gateway.malformed import hold_back_malformed
+from modelport.gateway.memory import keep_freed_memory
 from modelport.gateway.metrics import GatewayMetrics
 from modelport.gateway.metrics.accounts import Accounts, State
 from modelport.gateway.ports import build_metrics_app, build_public_handler
@@ -43,6 +44,7 @@ would hold more decoded pictures in memory without being faster."""
 async def serve(options: GatewayOptions, listening: Pair) -> None:
     """Serve on two listening sockets until SIGTERM or SIGINT."""
     hold_back_malformed()
+    keep_freed_memory()
     threads = ThreadPoolExecutor(usable_cores() + WAITING_THREADS, "work")
     asyncio.get_running_loop().set_default_executor(threads)
     stop = asyncio.Event()

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from aiohttp import web
 
+from modelport.gateway import triton
 from modelport.gateway.errors import BadRequest, BadUpstream, GatewayError, InternalError, ProcessDied, Unavailable
 from modelport.gateway.http import Answer
 from modelport.gateway.tensors import DTYPES, InferRequest, ModelMeta, TensorSpec
-from modelport.gateway.triton import HTTP_BYTES, Triton
+from modelport.gateway.triton import Triton
 from modelport.gateway.triton_http import HEADER_LENGTH, decode_answer, encode_request
 
 NOBODY = "127.0.0.1:1"
@@ -103,9 +104,9 @@ async def serve() -> AsyncIterator[Serve]:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        triton = Triton(NOBODY, f"127.0.0.1:{runner.addresses[0][1]}")
-        ends.extend((triton.close, runner.cleanup))
-        return triton
+        asked = Triton(NOBODY, f"127.0.0.1:{runner.addresses[0][1]}")
+        ends.extend((asked.close, runner.cleanup))
+        return asked
 
     yield serve
     for end in ends:
@@ -123,7 +124,7 @@ FAILURES: dict[str, tuple[int, str, type[GatewayError], str]] = {
 }
 
 
-async def test_a_small_request_that_may_be_joined_goes_by_http(serve: Serve) -> None:
+async def test_a_request_that_may_be_joined_goes_by_http(serve: Serve) -> None:
     assert (await (await serve()).infer(meta(), SMALL)).outputs["y"].tolist() == [[1, 1]]
 
 
@@ -138,21 +139,24 @@ async def test_a_failure_is_told_for_what_it_is(
 
 
 LONE = {
-    "large": (meta(), InferRequest({"x": np.zeros((HTTP_BYTES // 8 + 1, 2), np.float32)})),
+    "large": (meta(), InferRequest({"x": np.ones((2, 2), np.float32)})),
     "with parameters": (meta(), InferRequest(SMALL.inputs, parameters={"priority": 1})),
     "for a model without batches": (meta(batch=0), SMALL),
 }
 
 
 @pytest.mark.parametrize(("about", "request_"), LONE.values(), ids=LONE)
-async def test_others_go_by_grpc(serve: Serve, about: ModelMeta, request_: InferRequest) -> None:
+async def test_others_go_by_grpc(
+    serve: Serve, about: ModelMeta, request_: InferRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(triton, "HTTP_BYTES", SMALL.inputs["x"].nbytes)
     with pytest.raises(Unavailable):  # nobody is there
         await (await serve()).infer(about, request_)
 
 
 async def test_nobody_at_either_address_is_a_reason_to_come_again() -> None:
-    triton = Triton(NOBODY, NOBODY)
+    nobody = Triton(NOBODY, NOBODY)
     with pytest.raises(Unavailable) as raised:
-        await triton.infer(meta(), SMALL)
-    await triton.close()
+        await nobody.infer(meta(), SMALL)
+    await nobody.close()
     assert raised.value.retry_after is not None

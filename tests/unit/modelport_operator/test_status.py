@@ -8,18 +8,21 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from modelport.api.status import Status
 from modelport_operator.cluster import Refused
 from modelport_operator.desired.base import Context
 from modelport_operator.events import build_events
 from modelport_operator.keys import Keys
+from modelport_operator.resources import DEPLOYMENT, POD
 from modelport_operator.status import Facts, build_invalid_status, build_status
 
 Build = Callable[..., Context]
 
 
-def facts_of(context: Context, resource: dict[str, Any], **parts: Any) -> Facts:
-    return Facts(context, resource, {}, Keys(context.key_digests, {}), **parts)
+def facts_of(context: Context, resource: dict[str, Any], children: Any = None, **parts: Any) -> Facts:
+    return Facts(context, resource, children or {}, Keys(context.key_digests, {}), **parts)
 
 
 def resource_of(status: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -49,6 +52,23 @@ def test_a_second_look_an_hour_later_says_the_same(build_context: Build) -> None
     again = build_status(facts_of(later, resource_of(first)))
     assert again == first
     assert build_events(resource_of(first), first, again, context.now) == []
+
+
+@pytest.mark.parametrize(("older", "state"), [(0, "Serving"), (1, "Updating")])
+def test_a_pod_that_answers_counts_before_its_deployment_counts_it(
+    older: int, state: str, build_context: Build
+) -> None:
+    context = build_context()
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    children = {
+        (POD, "cups-1"): {"metadata": {"name": "cups-1"}, "spec": {"containers": []}, "status": ready},
+        (DEPLOYMENT, context.name): {
+            "metadata": {"generation": 1},
+            "spec": {"replicas": 1},
+            "status": {"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1 + older, "availableReplicas": 0},
+        },
+    }
+    assert build_status(facts_of(context, resource_of(), children))["state"] == state
 
 
 def test_an_invalid_spec_keeps_what_is_known_and_counts_who_answers(build_context: Build) -> None:
