@@ -14,8 +14,8 @@ from tritonclient.grpc import model_config_pb2 as pb
 from modelport.api import PublishedModel, model_name
 from modelport.repository.capabilities import Capabilities
 from modelport.repository.errors import InvalidModel
-from modelport.repository.formats import FORMATS
 from modelport.repository.formats.base import Backend, Format, ModelSignature
+from modelport.repository.formats.registry import FORMATS
 from modelport.repository.layout import Layout, find_layout, select_versions
 from modelport.repository.triton_config import build_config, keep_config, parse_config, tensors_of
 

@@ -18,7 +18,7 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from modelport.api import PublishedModel, model_name, parse_yaml
-from modelport.repository.formats import FORMATS
+from modelport.repository.formats.registry import FORMATS
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MANIFESTS = sorted(EXAMPLES.glob("*.yaml"), key=lambda file: int(file.name.partition("-")[0]))

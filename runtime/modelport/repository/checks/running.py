@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from modelport.api.serverless import serverless_of, size_problem
 from modelport.repository.checks.problem import Problem, names
-from modelport.repository.formats import FORMATS
 from modelport.repository.formats.onnx import OPSET
+from modelport.repository.formats.registry import FORMATS
 from modelport.repository.inspect import Inspected
 from modelport.repository.triton_config import backend_of
 

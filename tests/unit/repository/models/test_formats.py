@@ -12,8 +12,8 @@ import pytest
 from modelport.api.source import ModelFormat
 from modelport.repository.convert import CONVERTERS
 from modelport.repository.errors import InvalidModel
-from modelport.repository.formats import FORMATS
 from modelport.repository.formats.base import Tensor
+from modelport.repository.formats.registry import FORMATS
 
 OPENVINO = """<?xml version="1.0"?>
 <net name="g" version="11">
