@@ -42,7 +42,7 @@ def parse_options(arguments: Sequence[str]) -> tuple[GatewayOptions, str | None,
     add = parser.add_argument
     add("--config", type=Path, required=True, metavar="DIR", help="folder of the serving configuration")
     add("--triton", default=defaults.triton, metavar="HOST:PORT", help="Triton's gRPC address (default %(default)s)")
-    add("--triton-http", metavar="HOST:PORT", help="Triton's HTTP address, the shorter way for most requests")
+    add("--triton-http", metavar="HOST:PORT", help="Triton's HTTP address, the shorter way for inferences")
     add("--triton-metrics", metavar="URL", help="Triton's metrics, to be passed on")
     add("--repository", type=Path, metavar="DIR", help="Triton's model repository, to load what can be in a Pod")
     add("--host", default=defaults.host, help="address to listen on (default %(default)s)")

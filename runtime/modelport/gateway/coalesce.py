@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from modelport.gateway.errors import BadRequest, DeadlineExceeded, GatewayError, QueueFull, Unavailable
-from modelport.gateway.tensors import DTYPES, Array, InferRequest, InferResult, ModelMeta, joinable_rows
+from modelport.gateway.tensors import DTYPES, Array, InferRequest, InferResult, ModelMeta
 
 
 class Infer(Protocol):
@@ -190,6 +190,14 @@ class Coalescer:
             elapsed = perf_counter() - started
             for passenger in passengers:
                 passenger.trip.triton = elapsed
+
+
+def joinable_rows(meta: ModelMeta, request: InferRequest) -> int:
+    """How many rows a request brings into a joint call; 0 if it must travel alone."""
+    if not meta.max_batch_size or meta.sequence or request.parameters or request.output_parameters:
+        return 0
+    rows = {array.shape[0] if array.ndim else 0 for array in request.inputs.values()}
+    return rows.pop() if len(rows) == 1 else 0
 
 
 def empty_answer(meta: ModelMeta, request: InferRequest) -> InferResult | None:

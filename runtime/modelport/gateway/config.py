@@ -40,7 +40,7 @@ class GatewayOptions:
     triton: str = f"127.0.0.1:{TRITON_GRPC_PORT}"
     """Triton's gRPC address, HOST:PORT; beside the gateway in its Pod by default."""
     triton_http: str | None = None
-    """Triton's HTTP address, the shorter way for requests that may be joined. None: all go by gRPC."""
+    """Triton's HTTP address, the shorter way for inferences. None: they go by gRPC."""
     triton_metrics: str | None = None
     """URL of Triton's own metrics, to pass them on. None: they are not."""
     repository: Path | None = None

@@ -98,11 +98,3 @@ class InferResult:
     outputs: Mapping[str, Array]
     version: int
     parameters: Mapping[str, bool | int | float | str] = field(default_factory=dict)
-
-
-def joinable_rows(meta: ModelMeta, request: InferRequest) -> int:
-    """How many rows a request brings into a joint call; 0 if it must travel alone."""
-    if not meta.max_batch_size or meta.sequence or request.parameters or request.output_parameters:
-        return 0
-    rows = {array.shape[0] if array.ndim else 0 for array in request.inputs.values()}
-    return rows.pop() if len(rows) == 1 else 0

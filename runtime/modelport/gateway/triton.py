@@ -1,8 +1,7 @@
 """Triton: its calls, and its failures in the gateway's words.
 
-All that is asked goes over one gRPC channel, but for requests that may be joined: these take Triton's HTTP endpoint,
-where a call costs this process a third of one by grpc.aio, and a tenth with large tensors. That endpoint does not
-notice an asker who leaves, which nobody does from a joint call; whoever travels alone can be called off by gRPC.
+Inferences take Triton's HTTP endpoint, where a call costs this process a third of one by grpc.aio, and a tenth with
+large tensors. All else goes over one gRPC channel, and so do inferences that are too large for the other.
 
 The only other importer of tritonclient is `triton_protobuf.py`, which builds and reads the messages.
 """
@@ -31,7 +30,7 @@ from modelport.gateway.errors import (
 )
 from modelport.gateway.formats.base import ServerMeta, VersionState
 from modelport.gateway.http import Answer, BadAnswer, Client
-from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta, joinable_rows
+from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta
 from modelport.gateway.triton_http import HEADER_LENGTH, decode_answer, decode_error
 from modelport.gateway.triton_http import encode_request as encode_http
 from modelport.gateway.triton_protobuf import as_json, decode_response, encode_request, parse_meta
@@ -105,7 +104,8 @@ class Triton:
     async def infer(self, meta: ModelMeta, request: InferRequest, trace: str | None = None) -> InferResult:
         """Run one request; `trace` is a W3C traceparent. Raises GatewayError; a deadline is the caller's to set."""
         trail = {"traceparent": trace} if trace else {}
-        if self._http is not None and _takes_http(meta, request):
+        size = sum(array.nbytes for array in request.inputs.values())
+        if self._http is not None and size <= HTTP_BYTES:
             path, body = encode_http(meta, request)
             headers = {HEADER_LENGTH: str(len(body[0])), **trail}
             with suppress(ConnectionRefusedError):  # it opens after gRPC
@@ -153,10 +153,6 @@ class Triton:
         """Triton's name, version and protocol extensions."""
         answer = await _translated(self._stub.ServerMetadata(service_pb2.ServerMetadataRequest(), timeout=5))
         return ServerMeta(answer.name, answer.version, tuple(answer.extensions))
-
-
-def _takes_http(meta: ModelMeta, request: InferRequest) -> bool:
-    return joinable_rows(meta, request) > 0 and sum(array.nbytes for array in request.inputs.values()) <= HTTP_BYTES
 
 
 async def _translated_http(call: Awaitable[Answer]) -> Answer:

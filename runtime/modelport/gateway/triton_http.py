@@ -20,15 +20,20 @@ HEADER_LENGTH = "inference-header-content-length"
 
 
 def encode_request(meta: ModelMeta, request: InferRequest) -> tuple[str, list[bytes | memoryview]]:
-    """Word a request without parameters: the path, and the JSON and each tensor as parts of the body."""
+    """Word a request: the path, and the JSON and each tensor as parts of the body."""
     inputs, parts = [], []
     for tensor in raw_inputs(meta, request):
         size = {"binary_data_size": len(tensor.data)}
         inputs.append({"name": tensor.name, "datatype": tensor.datatype, "shape": tensor.shape, "parameters": size})
         parts.append(tensor.data)
-    document: dict[str, Any] = {"inputs": inputs, "parameters": {"binary_data_output": True}}
+    document: dict[str, Any] = {"inputs": inputs, "parameters": {**request.parameters, "binary_data_output": True}}
+    if request.id:
+        document["id"] = request.id
     if request.outputs is not None:
-        document["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in request.outputs]
+        document["outputs"] = [
+            {"name": name, "parameters": {**request.output_parameters.get(name, {}), "binary_data": True}}
+            for name in request.outputs
+        ]
     return f"/v2/models/{meta.name}/versions/{meta.version}/infer", [orjson.dumps(document), *parts]
 
 

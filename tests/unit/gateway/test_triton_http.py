@@ -1,9 +1,10 @@
-"""Requests by the HTTP endpoint of Triton: exact for every dtype, suspicious of answers, and gRPC where it must be."""
+"""Inferences by Triton's HTTP endpoint: exact for every dtype, and suspicious of what comes back."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,10 @@ from modelport.gateway.triton_http import HEADER_LENGTH, decode_answer, encode_r
 NOBODY = "127.0.0.1:1"
 
 
-def meta(dtype: str = "FP32", *, scalar_rows: bool = False, batch: int = 8) -> ModelMeta:
+def meta(dtype: str = "FP32", *, scalar_rows: bool = False) -> ModelMeta:
     shape = (-1,) if scalar_rows else (-1, 2)
     x, y = (TensorSpec(name, dtype, shape, scalar_rows=scalar_rows) for name in "xy")
-    return ModelMeta("m", 3, "", batch, {"x": x}, {"y": y})
+    return ModelMeta("m", 3, "", 8, {"x": x}, {"y": y})
 
 
 def echoed(body: bytes, length: int, **changes: Any) -> Answer:
@@ -59,10 +60,22 @@ def test_scalar_rows_get_a_dimension_on_the_wire_and_lose_it_again() -> None:
     assert there_and_back(about, request).outputs["y"].shape == (3,)
 
 
-def test_chosen_outputs_are_asked_for_in_their_order() -> None:
-    _, (document, _) = encode_request(meta(), InferRequest({"x": np.zeros((1, 2), np.float32)}, outputs=("y", "z")))
-    wanted = json.loads(bytes(document))["outputs"]
-    assert wanted == [{"name": name, "parameters": {"binary_data": True}} for name in "yz"]
+def test_outputs_and_parameters_are_handed_on() -> None:
+    request = InferRequest(
+        {"x": np.zeros((1, 2), np.float32)},
+        outputs=("y", "z"),
+        parameters={"priority": 1, "sequence_start": True, "share": 0.5, "who": "me"},
+        output_parameters={"z": {"classification": 2}},
+        id="one",
+    )
+    document = json.loads(bytes(encode_request(meta(), request)[1][0]))
+
+    assert document["id"] == "one"
+    assert document["parameters"] == {**request.parameters, "binary_data_output": True}
+    assert document["outputs"] == [
+        {"name": "y", "parameters": {"binary_data": True}},
+        {"name": "z", "parameters": {"binary_data": True, "classification": 2}},
+    ]
 
 
 Y = {"name": "y", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}
@@ -124,7 +137,7 @@ FAILURES: dict[str, tuple[int, str, type[GatewayError], str]] = {
 }
 
 
-async def test_a_request_that_may_be_joined_goes_by_http(serve: Serve) -> None:
+async def test_an_inference_goes_by_http(serve: Serve) -> None:
     assert (await (await serve()).infer(meta(), SMALL)).outputs["y"].tolist() == [[1, 1]]
 
 
@@ -138,20 +151,12 @@ async def test_a_failure_is_told_for_what_it_is(
     assert "/srv" not in raised.value.message
 
 
-LONE = {
-    "large": (meta(), InferRequest({"x": np.ones((2, 2), np.float32)})),
-    "with parameters": (meta(), InferRequest(SMALL.inputs, parameters={"priority": 1})),
-    "for a model without batches": (meta(batch=0), SMALL),
-}
-
-
-@pytest.mark.parametrize(("about", "request_"), LONE.values(), ids=LONE)
-async def test_others_go_by_grpc(
-    serve: Serve, about: ModelMeta, request_: InferRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(triton, "HTTP_BYTES", SMALL.inputs["x"].nbytes)
-    with pytest.raises(Unavailable):  # nobody is there
-        await (await serve()).infer(about, request_)
+async def test_what_is_too_large_for_it_goes_by_grpc(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = await serve()
+    for spare, error in ((0, None), (-1, Unavailable)):  # nobody is there
+        monkeypatch.setattr(triton, "HTTP_BYTES", SMALL.inputs["x"].nbytes + spare)
+        with pytest.raises(error) if error else nullcontext():
+            await asked.infer(meta(), SMALL)
 
 
 async def test_nobody_at_either_address_is_a_reason_to_come_again() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httptools
 
-KEPT = 8
+KEPT = 64
 """Connections that stay open for the next question; more are opened while more are asked at a time."""
 
 
