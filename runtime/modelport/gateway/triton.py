@@ -62,7 +62,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[GatewayError]], ...] = (
 """Where Triton's code says INTERNAL and its text knows better."""
 
 HTTP_BYTES = 60 << 20
-"""Of a request's tensors that HTTP takes: Triton refuses bodies from 64 MiB on there, unless it is told otherwise."""
+"""Of a request by HTTP: Triton refuses bodies from 64 MiB on there, unless it is told otherwise."""
 
 _REQUEST_ID = re.compile(r"^\[request id: [^\]]*\] ")
 _PATH = re.compile(r"(?<![\w/])/(?:[\w.+-]+/)+[\w.+-]+")
@@ -104,12 +104,12 @@ class Triton:
     async def infer(self, meta: ModelMeta, request: InferRequest, trace: str | None = None) -> InferResult:
         """Run one request; `trace` is a W3C traceparent. Raises GatewayError; a deadline is the caller's to set."""
         trail = {"traceparent": trace} if trace else {}
-        size = sum(array.nbytes for array in request.inputs.values())
-        if self._http is not None and size <= HTTP_BYTES:
+        if self._http is not None:
             path, body = encode_http(meta, request)
-            headers = {HEADER_LENGTH: str(len(body[0])), **trail}
-            with suppress(ConnectionRefusedError):  # it opens after gRPC
-                return decode_answer(meta, await _translated_http(self._http.post(path, headers, body)))
+            if sum(map(len, body)) <= HTTP_BYTES:
+                headers = {HEADER_LENGTH: str(len(body[0])), **trail}
+                with suppress(ConnectionRefusedError):  # it opens after gRPC
+                    return decode_answer(meta, await _translated_http(self._http.post(path, headers, body)))
         message = encode_request(meta, request)
         call = self._stub.ModelInfer(message, metadata=tuple(trail.items()))
         return decode_response(meta, await _translated(call))

@@ -151,12 +151,15 @@ async def test_a_failure_is_told_for_what_it_is(
     assert "/srv" not in raised.value.message
 
 
-async def test_what_is_too_large_for_it_goes_by_grpc(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("length", "error"), [(100, None), (2000, Unavailable)])
+async def test_what_is_too_large_for_it_goes_by_grpc(
+    length: int, error: type[GatewayError] | None, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(triton, "HTTP_BYTES", 1000)
+    text = InferRequest({"x": np.array([[b"x" * length, b""]], DTYPES["BYTES"])})
     asked = await serve()
-    for spare, error in ((0, None), (-1, Unavailable)):  # nobody is there
-        monkeypatch.setattr(triton, "HTTP_BYTES", SMALL.inputs["x"].nbytes + spare)
-        with pytest.raises(error) if error else nullcontext():
-            await asked.infer(meta(), SMALL)
+    with pytest.raises(error) if error else nullcontext():  # nobody is at the gRPC address
+        await asked.infer(meta("BYTES"), text)
 
 
 async def test_nobody_at_either_address_is_a_reason_to_come_again() -> None:
