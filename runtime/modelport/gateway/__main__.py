@@ -7,13 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import uvloop
-
 from modelport import logs
 from modelport.errors import ModelportError
 from modelport.gateway.config import GatewayOptions
-from modelport.gateway.server import serve
-from modelport.gateway.sockets import inherit, listen_pairs
+from modelport.gateway.sockets import Pair, inherit, listen_pairs
 from modelport.gateway.workers import Workers
 
 
@@ -28,11 +25,20 @@ def main(arguments: Sequence[str]) -> int:
             pairs = listen_pairs(options.host, options.port, options.metrics_port, options.workers)
         if len(pairs) > 1:
             return Workers(options, pairs, arguments).run()
-        uvloop.run(serve(options, pairs[0]))
+        _serve(options, pairs[0])
     except ModelportError as error:
         print(f"modelport gateway: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0
+
+
+def _serve(options: GatewayOptions, listening: Pair) -> None:
+    """Serve in this process. The parent of several is spared what serving takes, most of the memory of one."""
+    import uvloop
+
+    from modelport.gateway.server import serve
+
+    uvloop.run(serve(options, listening))
 
 
 def parse_options(arguments: Sequence[str]) -> tuple[GatewayOptions, str | None, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ from modelport.errors import ModelportError
 
 log = logging.getLogger(__name__)
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""What ends the gateway, in order."""
 POLL_SECONDS = 1.0
 """Between two looks at the folder: some small files, read again in far less time than a millisecond each."""
 
@@ -53,7 +56,7 @@ class GatewayOptions:
     metrics_port: int = METRICS_PORT
     """Port of health and metrics, which an Ingress does not lead to."""
     workers: int = 1
-    """Processes that share the port. One is enough where the model is the work; each more takes 90 MB."""
+    """Processes that share the port. One is enough where the model is the work; each more takes 95 MB."""
     worker_index: int = 0
     """Which of them this is, from 0. The first one keeps the accounts that only one may keep."""
     root_pid: int = 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +18,12 @@ from aiohttp import web
 
 from modelport.gateway import http
 from modelport.gateway.app import Gateway
-from modelport.gateway.config import GatewayOptions, read_config, watch_config
+from modelport.gateway.config import STOP_SIGNALS, GatewayOptions, read_config, watch_config
 from modelport.gateway.cores import usable_cores
 from modelport.gateway.exposition import Exposition
 from modelport.gateway.live_model import LiveModel
 from modelport.gateway.malformed import hold_back_malformed
-from modelport.gateway.memory import keep_freed_memory
+from modelport.gateway.memory import forget_garbage_of_start, keep_freed_memory
 from modelport.gateway.metrics import GatewayMetrics
 from modelport.gateway.metrics.accounts import Accounts, State
 from modelport.gateway.ports import build_metrics_app, build_public_handler
@@ -33,7 +32,6 @@ from modelport.gateway.triton import Triton
 
 log = logging.getLogger(__name__)
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SINK_SECONDS = 4.0
 """For flagged pictures that wait when the last request has ended; who stopped us waits 5 s longer for all of it."""
 WAITING_THREADS = 2
@@ -68,6 +66,7 @@ async def serve(options: GatewayOptions, listening: Pair) -> None:
             refuse=gateway.crowd.refuse,
         )
         await stack.enter_async_context(public)
+        forget_garbage_of_start()
         log.info("listening on port %d, metrics on port %d", *listening.ports)
         await stop.wait()
         gateway.draining = True

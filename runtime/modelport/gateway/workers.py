@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic, sleep
 
-from modelport.gateway.config import GatewayOptions
+from modelport.gateway.config import STOP_SIGNALS, GatewayOptions
 from modelport.gateway.metrics import MULTIPROCESS_DIR, forget_worker
-from modelport.gateway.server import STOP_SIGNALS
 from modelport.gateway.sockets import Pair, close_pairs, file_numbers, format_numbers
 
 log = logging.getLogger(__name__)
