@@ -18,6 +18,7 @@ import grpc
 import grpc.aio
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from modelport.gateway.codecs.raw import HEADER_LENGTH
 from modelport.gateway.errors import (
     RETRY_AFTER,
     BadRequest,
@@ -31,7 +32,7 @@ from modelport.gateway.errors import (
 from modelport.gateway.formats.base import ServerMeta, VersionState
 from modelport.gateway.http import Answer, BadAnswer, Client
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta
-from modelport.gateway.triton_http import HEADER_LENGTH, decode_answer, decode_error
+from modelport.gateway.triton_http import decode_answer, decode_error
 from modelport.gateway.triton_http import encode_request as encode_http
 from modelport.gateway.triton_protobuf import as_json, decode_response, encode_request, parse_meta
 

@@ -10,13 +10,11 @@ from typing import Any
 
 import orjson
 
+from modelport.gateway.codecs.raw import HEADER_LENGTH
 from modelport.gateway.errors import BadUpstream
 from modelport.gateway.http import Answer
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta
 from modelport.gateway.triton_tensors import RawTensor, raw_inputs, read_outputs
-
-HEADER_LENGTH = "inference-header-content-length"
-"""The header with the length in bytes of the JSON in front of the tensors."""
 
 
 def encode_request(meta: ModelMeta, request: InferRequest) -> tuple[str, list[bytes | memoryview]]:
@@ -40,7 +38,7 @@ def encode_request(meta: ModelMeta, request: InferRequest) -> tuple[str, list[by
 def decode_answer(meta: ModelMeta, answer: Answer) -> InferResult:
     """Read an answer of status 200; raise BadUpstream where it contradicts itself."""
     try:
-        length = int(answer.headers.get(HEADER_LENGTH, len(answer.body)))
+        length = int(answer.headers.get(HEADER_LENGTH.lower(), len(answer.body)))
         document = orjson.loads(memoryview(answer.body)[:length])
         outputs = read_outputs(meta, _outputs(document, memoryview(answer.body)[length:]))
         return InferResult(outputs, int(document["model_version"]), document.get("parameters", {}))

@@ -12,11 +12,12 @@ import pytest
 from aiohttp import web
 
 from modelport.gateway import triton
+from modelport.gateway.codecs.raw import HEADER_LENGTH
 from modelport.gateway.errors import BadRequest, BadUpstream, GatewayError, InternalError, ProcessDied, Unavailable
 from modelport.gateway.http import Answer
 from modelport.gateway.tensors import DTYPES, InferRequest, ModelMeta, TensorSpec
 from modelport.gateway.triton import Triton
-from modelport.gateway.triton_http import HEADER_LENGTH, decode_answer, encode_request
+from modelport.gateway.triton_http import decode_answer, encode_request
 
 NOBODY = "127.0.0.1:1"
 
@@ -32,7 +33,7 @@ def echoed(body: bytes, length: int, **changes: Any) -> Answer:
     asked = json.loads(body[:length])
     outputs = [{**tensor, "name": "y"} for tensor in asked["inputs"]]
     document = json.dumps({"model_name": "m", "model_version": "3", "outputs": outputs, **changes}).encode()
-    return Answer(200, {HEADER_LENGTH: str(len(document))}, document + body[length:])
+    return Answer(200, {HEADER_LENGTH.lower(): str(len(document))}, document + body[length:])
 
 
 def there_and_back(about: ModelMeta, request: InferRequest) -> Any:
@@ -94,7 +95,7 @@ BROKEN: dict[str, bytes] = {
 def test_an_answer_that_contradicts_itself_is_tritons_fault(body: bytes) -> None:
     length = body.rfind(b"}") + 1 or len(body)
     with pytest.raises(BadUpstream):
-        decode_answer(meta(), Answer(200, {HEADER_LENGTH: str(length)}, body))
+        decode_answer(meta(), Answer(200, {HEADER_LENGTH.lower(): str(length)}, body))
 
 
 Serve = Callable[..., Awaitable[Triton]]

@@ -14,6 +14,9 @@ from modelport.gateway.codecs.words import item
 from modelport.gateway.errors import BadRequest
 from modelport.gateway.tensors import DTYPES, Array
 
+HEADER_LENGTH = "Inference-Header-Content-Length"
+"""The header, in REST, with the length in bytes of the JSON object in front of a body's tensors."""
+
 _LENGTH = struct.Struct("<I")
 
 

@@ -22,11 +22,11 @@ from hypothesis.extra import numpy as hnp
 from jsonschema import Draft202012Validator
 
 from modelport.api import PublishedModelSpec
+from modelport.gateway.codecs.raw import HEADER_LENGTH
 from modelport.gateway.codecs.shapes import fits
 from modelport.gateway.errors import GatewayError
 from modelport.gateway.formats.base import Call, Model, Operation, Route
 from modelport.gateway.formats.open_inference import OpenInference
-from modelport.gateway.formats.open_inference.binary import HEADER
 from modelport.gateway.openapi import build_openapi
 from modelport.gateway.tensors import ANY, DTYPES, Array, InferRequest, InferResult, ModelMeta, TensorSpec
 
@@ -41,7 +41,7 @@ def build_model(inputs: Mapping[str, TensorSpec], outputs: Mapping[str, TensorSp
 
 
 def build_call(body: bytes, header: int | str | None = None) -> Call:
-    headers = {} if header is None else {HEADER.lower(): str(header)}
+    headers = {} if header is None else {HEADER_LENGTH.lower(): str(header)}
     return Call("POST", "/v2/models/m/infer", INFER, {"model": "m"}, headers=headers, body=body)
 
 
@@ -57,9 +57,9 @@ def echo(array: Array, dtype: str, *, binary: bool) -> Array:
         body = json.dumps({"inputs": [{**empty, "data": [zero(dtype)]}], "outputs": outputs}).encode()
         asked = FORMAT.decode(build_call(body), model)
     reply = FORMAT.encode(InferResult({"x": array}, 1), asked, build_call(b""), model)
-    assert (HEADER in reply.headers) is binary
+    assert (HEADER_LENGTH in reply.headers) is binary
     body = reply.body.replace(b'"outputs"', b'"inputs"', 1)
-    header = int(reply.headers[HEADER]) - 1 if binary else None
+    header = int(reply.headers[HEADER_LENGTH]) - 1 if binary else None
     return FORMAT.decode(build_call(body, header), model).inputs["x"]
 
 
@@ -176,7 +176,7 @@ def test_any_bytes_behind_the_object_are_read_or_refused(data: bytes, rows: int)
 
 @pytest.mark.parametrize("header", ["", " 1", "+1", "1.0", "٣", "0x1", "9" * 19])
 def test_a_header_length_is_digits(header: str) -> None:
-    with pytest.raises(GatewayError, match=HEADER):
+    with pytest.raises(GatewayError, match=HEADER_LENGTH):
         FORMAT.decode(build_call(b"{}" * 10, header), build_model(MIXED))
 
 

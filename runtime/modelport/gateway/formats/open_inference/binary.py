@@ -11,14 +11,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from modelport.gateway.codecs.raw import strings_from_bytes
+from modelport.gateway.codecs.raw import HEADER_LENGTH, strings_from_bytes
 from modelport.gateway.codecs.shapes import show_shape
 from modelport.gateway.codecs.words import clip
 from modelport.gateway.errors import BadRequest
 from modelport.gateway.tensors import ANY, DTYPES, Array, TensorSpec
-
-HEADER = "Inference-Header-Content-Length"
-"""The header with the length in bytes of a body's JSON object."""
 
 _DIGITS = 18
 """A longer number is beyond every body."""
@@ -34,11 +31,13 @@ def parse_header_length(headers: Mapping[str, str], body_size: int) -> int | Non
     Raises:
         BadRequest: not a number of bytes that the body has.
     """
-    text = headers.get(HEADER.lower())
+    text = headers.get(HEADER_LENGTH.lower())
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) <= body_size):
-        raise BadRequest(f"{HEADER}: expected a number from 0 to {body_size}, the body's length, got {clip(text)!r}")
+        raise BadRequest(
+            f"{HEADER_LENGTH}: expected a number from 0 to {body_size}, the body's length, got {clip(text)!r}"
+        )
     return int(text)
 
 

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import numpy as np
 
+from modelport.gateway.codecs.raw import HEADER_LENGTH
 from modelport.gateway.codecs.schemas import Schema, value_schema
 from modelport.gateway.formats.base import JSON, Model
 from modelport.gateway.formats.examples import Example, declared_input, describe_request
-from modelport.gateway.formats.open_inference.binary import HEADER
 from modelport.gateway.formats.open_inference.fields import INT64
 from modelport.gateway.formats.open_inference.reply import BINARY
 from modelport.gateway.samples import sample_values
@@ -60,7 +60,9 @@ def _infer(model: Model, suffix: str, parameters: list[Schema]) -> dict[str, Any
     operation |= describe_request(_infer_request(model), model, _example)
     operation["requestBody"]["content"][BINARY] = {"schema": {}}
     operation["responses"]["200"]["content"][BINARY] = {"schema": {}}
-    operation["responses"]["200"]["headers"] = {HEADER: {"description": _HEADER_MEANS, "schema": {"type": "integer"}}}
+    operation["responses"]["200"]["headers"] = {
+        HEADER_LENGTH: {"description": _HEADER_MEANS, "schema": {"type": "integer"}}
+    }
     return operation
 
 
@@ -198,7 +200,7 @@ _ANY_OBJECT: Schema = {"type": "object"}
 _OUTPUT_PARAMETERS = _object({"binary_data": _FLAG, "classification": _SIZE}, [])
 _HEADER_MEANS = "The length in bytes of the JSON object; binary tensors follow it."
 _HEADER_PARAMETER: Schema = {
-    "name": HEADER,
+    "name": HEADER_LENGTH,
     "in": "header",
     "description": f"{_HEADER_MEANS} Absent: all of the body is JSON. 0: all of it is the model's only input.",
     "schema": _SIZE,

@@ -12,11 +12,10 @@ import orjson
 
 from modelport.gateway.codecs import json as codec
 from modelport.gateway.codecs.numbers import array_to_json
-from modelport.gateway.codecs.raw import array_to_bytes
+from modelport.gateway.codecs.raw import HEADER_LENGTH, array_to_bytes
 from modelport.gateway.codecs.strings import strings_to_json
 from modelport.gateway.codecs.words import member
 from modelport.gateway.formats.base import JSON, Model, Reply
-from modelport.gateway.formats.open_inference.binary import HEADER
 from modelport.gateway.formats.open_inference.request import Asked
 from modelport.gateway.tensors import DTYPES, Array, InferRequest, InferResult
 
@@ -51,7 +50,7 @@ def encode_result(result: InferResult, request: InferRequest, model: Model, aske
     header = codec.dumps(answer | {"outputs": outputs})
     if not contents:
         return Reply(body=header, content_type=JSON)
-    return Reply(body=b"".join((header, *contents)), content_type=BINARY, headers={HEADER: str(len(header))})
+    return Reply(body=b"".join((header, *contents)), content_type=BINARY, headers={HEADER_LENGTH: str(len(header))})
 
 
 def _data(array: Array, name: str) -> bytes:
