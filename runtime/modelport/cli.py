@@ -113,6 +113,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     )
     add("--workers", type=_positive, default=defaults.workers, metavar="N", help="gateway processes (%(default)s)")
     add("--triton", metavar="HOST:PORT", help="use this Triton (gRPC), which has the models, and start none")
+    add("--triton-http", metavar="HOST:PORT", help="its HTTP endpoint, the faster way for inferences")
     add("--keys", type=Path, metavar="FILE", help="keys, one MODEL:NAME:KEY a line; without it keys are generated")
     add("--secrets", type=Path, metavar="DIR", help="what secretRef names, one file DIR/SECRET/ENTRY each")
     add(

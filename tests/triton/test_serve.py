@@ -184,17 +184,20 @@ class TestOptions:
         assert all({"ts", "level", "message"} <= line.keys() for line in lines)
 
 
-def test_another_triton_is_used_with_its_own_models(start_server, served, two_models):
-    grpc = next(
-        argument.partition("=")[2]
+@pytest.mark.parametrize("http", [False, True])
+def test_another_triton_is_used_with_its_own_models(http, start_server, served, two_models):
+    ports = {
+        argument.partition("=")[0]: argument.partition("=")[2]
         for process in served.descendants("bin/tritonserver")
         for argument in process.cmdline()
-        if argument.startswith("--grpc-port=")
-    )
+    }
+    grpc, by_http = (f"127.0.0.1:{ports[option]}" for option in ("--grpc-port", "--http-port"))
     (two_models / "sleeper.yaml").unlink()
-    server = start_server(two_models, "--triton", f"127.0.0.1:{grpc}")
+    server = start_server(two_models, "--triton", grpc, *(("--triton-http", by_http) if http else ()))
     assert server.predict("half_plus_two", {"instances": [1.0]}).json() == {"predictions": [2.5]}
     assert server.descendants("tritonserver") == []
+    (gateway,) = server.descendants("modelport.gateway")
+    assert ("--triton-http" in gateway.cmdline()) is http
 
 
 def test_a_second_run_finds_its_keys_again(start_server, two_models, run_modelport):

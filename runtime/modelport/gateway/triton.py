@@ -80,7 +80,7 @@ class Triton:
         Nothing is sent yet. Needs a running event loop.
         """
         host, _, port = (http or "").rpartition(":")
-        self._http = Client(host, int(port)) if http else None
+        self._http = Client(host.strip("[]"), int(port)) if http else None
         self._channel = grpc.aio.insecure_channel(address, options=[*_UNLIMITED, *_RECONNECT])
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
         self.losses = 0

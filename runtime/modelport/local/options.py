@@ -28,6 +28,8 @@ class ServeOptions:
     """Port of health and metrics; 0 takes a free one."""
     triton: str | None = None
     """HOST:PORT (gRPC) of a Triton that runs already; None to run one."""
+    triton_http: str | None = None
+    """HOST:PORT of its HTTP endpoint, the faster way for inferences."""
     workers: int = 1
     """Gateway processes."""
     state: Path = DEFAULT_STATE
@@ -61,7 +63,7 @@ def parse_address(text: str, option: str) -> str:
     """Check `HOST:PORT`; raise UsageError otherwise."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise UsageError(f"{option} {text}: expected HOST:PORT, the gRPC address of a Triton, such as 127.0.0.1:8001")
+        raise UsageError(f"{option} {text}: expected HOST:PORT, an address of a Triton, such as 127.0.0.1:8001")
     return text
 
 

@@ -21,6 +21,7 @@ from modelport.gateway.liveness import SLOW_SECONDS
 from modelport.gateway.sockets import close_pairs
 from modelport.local.display import Display, open_display
 from modelport.local.editing import follow_edits
+from modelport.local.errors import UsageError
 from modelport.local.healing import Healer
 from modelport.local.keybook import KeyBook
 from modelport.local.manifests import Catalogue, Manifest
@@ -93,6 +94,8 @@ async def serve(options: ServeOptions) -> int:
 
 async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals) -> Sequence[Coroutine[Any, Any, None]]:
     """Bring everything up, each thing with its end on the stack; return what goes on from then until the end."""
+    if options.triton is None and options.triton_http is not None:
+        raise UsageError("--triton-http: name the gRPC address of the same Triton too, by --triton")
     catalogue = Catalogue(options.paths, own_triton=options.triton is None)
     manifests = catalogue.load()
     resources = [manifest.resource for manifest in manifests]
@@ -111,8 +114,7 @@ async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals)
         if options.triton is None:
             triton, publisher, endpoints = await _start_triton(options, state, display, manifests, stack, signals)
         else:
-            endpoints = Endpoints(parse_address(options.triton, "--triton"))
-            await in_thread(partial(refuse_unreachable, endpoints.grpc, "--triton"))
+            endpoints = await _find_triton(options.triton, options.triton_http)
             publisher = Publisher(state, None, options.secrets, display)
             await publisher.publish_all(manifests, {})
         gateway = Supervised(build_gateway_command(options, state, listening, endpoints))
@@ -132,6 +134,15 @@ async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals)
         endless.append(follow_schedules(publisher.follow_schedules))
         endless.append(Healer(triton, publisher.triton, readyz, partial(_silence_limits, publisher)).run())
     return endless
+
+
+async def _find_triton(grpc: str, http: str | None) -> Endpoints:
+    """Return where a Triton is that runs already; raise ServeError where nobody listens."""
+    given = {"--triton": grpc, "--triton-http": http}
+    for option, address in given.items():
+        if address is not None:
+            await in_thread(partial(refuse_unreachable, parse_address(address, option), option))
+    return Endpoints(grpc, http)
 
 
 async def _start_triton(
