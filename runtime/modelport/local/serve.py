@@ -139,9 +139,9 @@ async def _start(options: ServeOptions, stack: AsyncExitStack, signals: Signals)
 async def _find_triton(grpc: str, http: str | None) -> Endpoints:
     """Return where a Triton is that runs already; raise ServeError where nobody listens."""
     given = {"--triton": grpc, "--triton-http": http}
-    for option, address in given.items():
-        if address is not None:
-            await in_thread(partial(refuse_unreachable, parse_address(address, option), option))
+    addresses = {option: parse_address(text, option) for option, text in given.items() if text is not None}
+    for option, address in addresses.items():
+        await in_thread(partial(refuse_unreachable, address, option))
     return Endpoints(grpc, http)
 
 
