@@ -6,7 +6,6 @@ draw ──► rounds: bare loop, azureml, nexus, nnc ──► race_page.py
 from __future__ import annotations
 
 import base64
-import os
 import statistics
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 from generators import Generator
 from pictures import FACTOR, FORMATS, MODEL, MODEL_SIZE, check_answers, draw, requests, write_model
 from plan import Plan, take_turns, tell
-from server import Server, serve
+from server import CORES, Server, serve
 
 from modelport.loadtest.client import Request
 
@@ -123,7 +122,7 @@ def run_gateway(server: Server, generator: Generator, request: Request, connecti
 def run_bare(file: Path, factor: int, connections: int, seconds: float) -> Lap:
     """Run loops that decode `factor` times smaller side by side for so long: one a connection, at most one a core."""
     command = [sys.executable, str(BARE), str(file), *map(str, MODEL_SIZE), str(factor), str(seconds)]
-    processes = min(connections, len(os.sched_getaffinity(0)))
+    processes = min(connections, CORES)
     loops = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
     ]

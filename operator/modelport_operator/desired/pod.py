@@ -13,7 +13,7 @@ from typing import Any
 
 from modelport.api import model_name
 from modelport.api.execution import Gpu
-from modelport.api.names import GATEWAY_PORT, METRICS_PORT, TRITON_GRPC_PORT, TRITON_HTTP_PORT
+from modelport.api.names import GATEWAY_PORT, METRICS_PORT, TRITON_GRPC_PORT
 from modelport.api.volumes import volume_of
 from modelport_operator.desired.base import Context
 from modelport_operator.desired.config_maps import config_digest
@@ -37,6 +37,7 @@ from modelport_operator.resources import Manifest
 
 USER = 1000
 """Of every container; Triton's own image has a home for it."""
+TRITON_HTTP_PORT = 8000
 TRITON_METRICS_PORT = 8002
 DRAIN_SECONDS = 5
 """Between the decision to end and the gateway's end: until then some node may still send requests."""

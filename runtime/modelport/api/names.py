@@ -15,7 +15,6 @@ CATEGORY: Final = "modelport"
 
 GATEWAY_PORT: Final = 8080
 METRICS_PORT: Final = 9090
-TRITON_HTTP_PORT: Final = 8000
 TRITON_GRPC_PORT: Final = 8001
 
 KEY_DEFAULT: Final = "default"

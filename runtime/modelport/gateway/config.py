@@ -25,7 +25,7 @@ from modelport.errors import ModelportError
 log = logging.getLogger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-"""What ends the gateway, in order."""
+"""Each of them ends the gateway in good order."""
 POLL_SECONDS = 1.0
 """Between two looks at the folder: some small files, read again in far less time than a millisecond each."""
 
