@@ -30,6 +30,14 @@ def eventually(what: Callable[[], T], wanted: Callable[[T], object] = bool, *, s
     return answer
 
 
+def quiet_since(writes: Callable[[], list[str]], seconds: float = 2.0) -> int:
+    """Wait until nothing has been written for a while; return how much was written till then."""
+    count = -1
+    while count != (count := len(writes())):
+        time.sleep(seconds)
+    return count
+
+
 def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> Spec:
     """Return `base` with a change merged into it; None removes, as in a merge patch."""
     result = dict(base)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 from control_plane.cluster import Cluster
-from models import Models, Spec
+from models import Models, Spec, quiet_since
 from running_operator import RunningOperator, operator_config, run_operator
 
 from modelport_operator.store import Key
@@ -94,14 +93,6 @@ def publish_loaded(models: Models) -> None:
     for name in LOADED:
         models.settled(name)
     models.wait("scaled", Scaling="False FailedGetContainerResourceMetric")
-
-
-def quiet_since(writes: Any, seconds: float = 1.0) -> int:
-    """Wait until nothing has been written for a while; return how much was written till then."""
-    count = -1
-    while count != (count := len(writes())):
-        time.sleep(seconds)
-    return count
 
 
 def test_what_is_as_it_should_be_is_not_written(operator: RunningOperator, models: Models, writes: Any) -> None:
