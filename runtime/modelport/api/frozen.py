@@ -41,6 +41,7 @@ class Frozen(BaseModel):
         serialize_by_alias=True,
         allow_inf_nan=False,
         protected_namespaces=(),
+        defer_build=True,
     )
 
     rules: ClassVar[tuple[Rule, ...]] = ()

@@ -12,8 +12,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from time import monotonic, perf_counter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from modelport.api import model_name
 from modelport.gateway.addresses import Addresses, Place
@@ -39,7 +40,6 @@ from modelport.gateway.facts import model_facts, server_facts
 from modelport.gateway.formats import FORMATS
 from modelport.gateway.formats.base import Model, Operation, Reply
 from modelport.gateway.http import Request, Response
-from modelport.gateway.image_urls import ImageFetcher
 from modelport.gateway.keys import Keyring
 from modelport.gateway.ledger import Ledger
 from modelport.gateway.live_model import LiveModel
@@ -51,6 +51,9 @@ from modelport.gateway.serverless import Usage, execution_limit
 from modelport.gateway.tensors import InferRequest, InferResult, ModelMeta
 from modelport.gateway.triton import Triton
 from modelport.gateway.visit import Visit
+
+if TYPE_CHECKING:
+    from modelport.gateway.image_urls import ImageFetcher
 
 log = logging.getLogger(__name__)
 
@@ -78,17 +81,24 @@ class Gateway:
         self.draining = False
         self.config_problems: tuple[str, ...] = ()
         """What of the configuration in force could not be used."""
+        self._options = options
         self._triton = triton
         self._router = Router(FORMATS.values())
         self._addresses = Addresses(())
         self._keys = Keyring(ServingConfig())
         self._rates = RateLimiter({}, workers=options.workers)
-        self._images = ImageFetcher(loopback=options.allow_loopback_images)
         self.evaluation = Writers(Sinks(options.secrets, options.folder_sinks), metrics)
         failed = metrics.serverless_failures.inc
         self.usage = Usage(
             Ledger(options.usage, failed), worker=options.worker_index, workers=options.workers, on_failure=failed
         )
+
+    @cached_property
+    def _images(self) -> ImageFetcher:
+        """Made for the first model that has pictures fetched: what it stands on, aiohttp, is a fifth of the start."""
+        from modelport.gateway.image_urls import ImageFetcher
+
+        return ImageFetcher(loopback=self._options.allow_loopback_images)
 
     @property
     def ready(self) -> bool:
@@ -104,6 +114,8 @@ class Gateway:
         self._keys = Keyring(config)
         self.evaluation.apply(config.models.values())
         self._rates.update(_rates(config), monotonic())
+        if any(each.resource.spec.access.image_urls for each in config.models.values()):
+            _ = self._images  # now, not in the middle of a request
 
     def place(self, request: Request) -> Place:
         """Tell of which model, and of which path below it, a request speaks."""

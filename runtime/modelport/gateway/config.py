@@ -56,7 +56,7 @@ class GatewayOptions:
     metrics_port: int = METRICS_PORT
     """Port of health and metrics, which an Ingress does not lead to."""
     workers: int = 1
-    """Processes that share the port. One is enough where the model is the work; each more takes 95 MB."""
+    """Processes that share the port. One is enough where the model is the work; each more takes 85 MB."""
     worker_index: int = 0
     """Which of them this is, from 0. The first one keeps the accounts that only one may keep."""
     root_pid: int = 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import aiohttp
-
 from modelport.api.serverless import serverless_of
 from modelport.gateway.app import Gateway
 from modelport.gateway.config import GatewayOptions
@@ -17,10 +15,9 @@ from modelport.gateway.metrics.triton import fetch_triton_metrics
 class Exposition:
     """The metrics of one gateway process and of what it stands on."""
 
-    def __init__(self, gateway: Gateway, options: GatewayOptions, session: aiohttp.ClientSession) -> None:
+    def __init__(self, gateway: Gateway, options: GatewayOptions) -> None:
         """Have everything that is read at a scrape read for the metrics of `gateway`."""
         self._gateway = gateway
-        self._session = session
         self._url = options.triton_metrics
         self._triton: str | None = None
         """Triton's text for the answer in the making; None where it could not be read."""
@@ -33,7 +30,7 @@ class Exposition:
     async def answer(self, accept: str | None) -> tuple[bytes, str]:
         """Everything as (body, content type), in the format that the Accept header asks for."""
         if self._url:
-            self._triton = await fetch_triton_metrics(self._session, self._url)
+            self._triton = await fetch_triton_metrics(self._url)
         return self._gateway.metrics.render(accept, self._triton or "")
 
     def _read(self) -> Reading:

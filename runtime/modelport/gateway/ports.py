@@ -9,12 +9,11 @@ to their port. What that /readyz adds is what the operator tells in a status.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import monotonic
 from typing import Any
 
 import orjson
-from aiohttp import web
 
 from modelport.gateway.answer import SERVER
 from modelport.gateway.app import Gateway
@@ -25,64 +24,72 @@ from modelport.gateway.http import Handler, Request, Response
 from modelport.gateway.liveness import find_ailment
 from modelport.gateway.openapi import build_openapi
 
+READING = ("GET", "HEAD")
+TEXT = "text/plain; charset=utf-8"
+
 
 def build_public_handler(gateway: Gateway) -> Handler:
     """Build what answers on the port that clients call."""
     document = Document(gateway)
 
-    def healthz(_: Request) -> Response:
-        return Response(200, {"Server": SERVER, "Content-Type": "text/plain; charset=utf-8"}, b"ok\n")
+    async def readyz(_: Request) -> Response:
+        return _json(readiness(gateway), 200 if gateway.ready else 503)
 
-    def readyz(_: Request) -> Response:
-        headers = {"Server": SERVER, "Content-Type": JSON}
-        return Response(200 if gateway.ready else 503, headers, orjson.dumps(readiness(gateway)))
-
-    def openapi(request: Request) -> Response:
+    async def openapi(request: Request) -> Response:
         place = gateway.place(request)
         prefix = request.path.removesuffix(place.path)
-        return Response(200, {"Server": SERVER, "Content-Type": JSON}, document.read(prefix, place.model))
+        return _page(document.read(prefix, place.model), JSON)
 
-    fixed = {"/healthz": healthz, "/readyz": readyz, "/openapi.json": openapi}
+    pages: Mapping[str, Handler] = {"/healthz": healthz, "/readyz": readyz, "/openapi.json": openapi}
 
     async def handle(request: Request) -> Response:
         # The last segment is looked at first: it costs nothing, and seldom is one of these.
         own = request.path[request.path.rfind("/") :]
-        if own in fixed and request.method in ("GET", "HEAD") and gateway.place(request).path == own:
-            return fixed[own](request)
+        if own in pages and request.method in READING and gateway.place(request).path == own:
+            return await pages[own](request)
         return await gateway.handle(request)
 
     return handle
 
 
-def build_metrics_app(gateway: Gateway, exposition: Exposition) -> web.Application:
-    """Build the port that Prometheus calls."""
-
-    async def metrics(request: web.Request) -> web.Response:
-        body, content_type = await exposition.answer(request.headers.get("Accept"))
-        return web.Response(body=body, headers={"Content-Type": content_type})
-
-    async def livez_triton(_: web.Request) -> web.Response:
-        ailment = find_ailment(gateway.models, monotonic())
-        return _json({"alive": ailment is None, "reason": ailment or ""}, status=200 if ailment is None else 503)
-
-    async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def readyz(_: web.Request) -> web.Response:
-        return _json(detailed_readiness(gateway), status=200 if gateway.ready else 503)
-
+def build_metrics_handler(gateway: Gateway, exposition: Exposition) -> Handler:
+    """Build what answers on the port that Prometheus calls."""
     document = Document(gateway)
 
-    async def openapi(_: web.Request) -> web.Response:
-        return web.Response(body=document.read(), content_type=JSON)
+    async def metrics(request: Request) -> Response:
+        return _page(*await exposition.answer(request.headers.get("accept")))
 
-    app = web.Application()
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/openapi.json", openapi)
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/livez/triton", livez_triton)
-    return app
+    async def livez_triton(_: Request) -> Response:
+        ailment = find_ailment(gateway.models, monotonic())
+        return _json({"alive": ailment is None, "reason": ailment or ""}, 200 if ailment is None else 503)
+
+    async def readyz(_: Request) -> Response:
+        return _json(detailed_readiness(gateway), 200 if gateway.ready else 503)
+
+    async def openapi(_: Request) -> Response:
+        return _page(document.read(), JSON)
+
+    pages: Mapping[str, Handler] = {
+        "/metrics": metrics,
+        "/healthz": healthz,
+        "/readyz": readyz,
+        "/openapi.json": openapi,
+        "/livez/triton": livez_triton,
+    }
+
+    async def handle(request: Request) -> Response:
+        if request.path not in pages:
+            return _page(f"expected one of {', '.join(pages)}\n".encode(), TEXT, 404)
+        if request.method not in READING:
+            return Response(405, {"Server": SERVER, "Allow": ", ".join(READING)})
+        return await pages[request.path](request)
+
+    return handle
+
+
+async def healthz(_: Request) -> Response:
+    """Answer that this process does."""
+    return _page(b"ok\n", TEXT)
 
 
 def readiness(gateway: Gateway) -> dict[str, Any]:
@@ -138,5 +145,9 @@ def _served(gateway: Gateway) -> Iterator[tuple[Model, list[Format]]]:
             yield model.view(meta), [FORMATS[name] for name in model.apis if name in FORMATS]
 
 
-def _json(value: Any, *, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(value), content_type=JSON)
+def _json(value: Any, status: int) -> Response:
+    return _page(orjson.dumps(value), JSON, status)
+
+
+def _page(body: bytes, content_type: str, status: int = 200) -> Response:
+    return Response(status, {"Server": SERVER, "Content-Type": content_type}, body)

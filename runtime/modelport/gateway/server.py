@@ -1,4 +1,4 @@
-"""One gateway process: listening sockets, the two applications on them, and an orderly end.
+"""One gateway process: listening sockets, what answers on them, and an orderly end.
 
 SIGTERM → not ready any more → no new connections → what was begun is finished → the connection to Triton closes
 """
@@ -8,13 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-
-import aiohttp
-from aiohttp import web
 
 from modelport.gateway import http
 from modelport.gateway.app import Gateway
@@ -22,11 +18,10 @@ from modelport.gateway.config import STOP_SIGNALS, GatewayOptions, read_config, 
 from modelport.gateway.cores import usable_cores
 from modelport.gateway.exposition import Exposition
 from modelport.gateway.live_model import LiveModel
-from modelport.gateway.malformed import hold_back_malformed
 from modelport.gateway.memory import forget_garbage_of_start, keep_freed_memory
 from modelport.gateway.metrics import GatewayMetrics
 from modelport.gateway.metrics.accounts import Accounts, State
-from modelport.gateway.ports import build_metrics_app, build_public_handler
+from modelport.gateway.ports import build_metrics_handler, build_public_handler
 from modelport.gateway.sockets import BACKLOG, Pair
 from modelport.gateway.triton import Triton
 
@@ -34,6 +29,8 @@ log = logging.getLogger(__name__)
 
 SINK_SECONDS = 4.0
 """For flagged pictures that wait when the last request has ended; who stopped us waits 5 s longer for all of it."""
+SCRAPE_SECONDS = 1.0
+"""At the very end, for a scrape that has begun."""
 WAITING_THREADS = 2
 """Threads beyond one for each core: some work, as a compressed DICOM frame, waits for another process. More of them
 would hold more decoded pictures in memory without being faster."""
@@ -41,7 +38,6 @@ would hold more decoded pictures in memory without being faster."""
 
 async def serve(options: GatewayOptions, listening: Pair) -> None:
     """Serve on two listening sockets until SIGTERM or SIGINT."""
-    hold_back_malformed()
     keep_freed_memory()
     threads = ThreadPoolExecutor(usable_cores() + WAITING_THREADS, "work")
     asyncio.get_running_loop().set_default_executor(threads)
@@ -49,15 +45,20 @@ async def serve(options: GatewayOptions, listening: Pair) -> None:
     for number in STOP_SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
         triton = Triton(options.triton, options.triton_http)
         stack.push_async_callback(triton.close)
         gateway = Gateway(options, GatewayMetrics(), triton)
         stack.push_async_callback(asyncio.to_thread, gateway.evaluation.close, SINK_SECONDS)
         await stack.enter_async_context(_watching(options, gateway, triton))
 
-        admin = build_metrics_app(gateway, Exposition(gateway, options, session))
-        await stack.enter_async_context(_metrics_port(admin, listening.metrics))
+        metrics = http.listening(
+            build_metrics_handler(gateway, Exposition(gateway, options)),
+            listening.metrics,
+            backlog=BACKLOG,
+            drain_seconds=SCRAPE_SECONDS,
+            parting_seconds=0,
+        )
+        await stack.enter_async_context(metrics)
         public = http.listening(
             build_public_handler(gateway),
             listening.public,
@@ -115,14 +116,3 @@ async def _undying(work: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("a background task failed; it goes on")
         await asyncio.sleep(1)
-
-
-@contextlib.asynccontextmanager
-async def _metrics_port(app: web.Application, bound: socket.socket) -> AsyncIterator[None]:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, bound, backlog=BACKLOG).start()
-        yield
-    finally:
-        await runner.cleanup()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -93,8 +92,8 @@ async def fetched(answer: web.Response | None) -> str | None:
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)
-    async with TestServer(app) as server, aiohttp.ClientSession() as session:
-        return await fetch_triton_metrics(session, str(server.make_url("/metrics")))
+    async with TestServer(app) as server:
+        return await fetch_triton_metrics(str(server.make_url("/metrics")))
 
 
 @pytest.mark.parametrize(
@@ -112,10 +111,14 @@ async def test_what_is_fetched(answer: web.Response, text: str | None) -> None:
 
 
 async def test_a_triton_that_hangs_does_not_hold_the_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TIMEOUT", aiohttp.ClientTimeout(total=0.02))
+    monkeypatch.setattr(module, "SECONDS", 0.02)
     assert await fetched(None) is None
 
 
 async def test_a_triton_that_is_gone_is_none(unused_tcp_port: int) -> None:
-    async with aiohttp.ClientSession() as session:
-        assert await fetch_triton_metrics(session, f"http://127.0.0.1:{unused_tcp_port}/metrics") is None
+    assert await fetch_triton_metrics(f"http://127.0.0.1:{unused_tcp_port}/metrics") is None
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:port/metrics", "http://[::1/metrics", "metrics"])
+async def test_an_address_that_is_none_is_none(url: str) -> None:
+    assert await fetch_triton_metrics(url) is None

@@ -1,4 +1,4 @@
-"""The document is made once for the models that are loaded, and again when they change."""
+"""The metrics port's addresses; the document, made once for the models that are loaded and again when they change."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from modelport.api import PublishedModelSpec
 from modelport.gateway import ports
 from modelport.gateway.formats.base import Model
+from modelport.gateway.http import Request
 from modelport.gateway.tensors import ModelMeta, TensorSpec
 
 SPEC = {"model": {"name": "half", "format": "ONNX", "source": {"uri": "file:half"}}}
@@ -58,3 +59,28 @@ def test_the_document_follows_the_models(built: list[int]) -> None:
     gateway.models = [Live(2)]
     assert document.read() != first
     assert built == [0, 1, 1]
+
+
+class Exposition:
+    """Answers with what it was asked for."""
+
+    async def answer(self, accept: str | None) -> tuple[bytes, str]:
+        return f"in {accept}\n".encode(), "text/plain; version=0.0.4"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status", "body"),
+    [
+        ("GET", "/metrics", 200, b"in text/plain\n"),
+        ("GET", "/metrics?collect=all", 200, b"in text/plain\n"),
+        ("HEAD", "/healthz", 200, b"ok\n"),
+        ("POST", "/metrics", 405, b""),
+        ("GET", "/v1/models/half:predict", 404, b"/livez/triton\n"),
+    ],
+)
+async def test_what_the_metrics_port_answers(method: str, target: str, status: int, body: bytes) -> None:
+    handle = ports.build_metrics_handler(SimpleNamespace(models=[]), Exposition())
+    response = await handle(Request(method, target, {"accept": "text/plain"}))
+    assert response.status == status
+    assert response.body.endswith(body)
+    assert response.headers.get("Allow") == ("GET, HEAD" if status == 405 else None)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the public port, and for Triton's: a request with its whole body in, a whole response out.
+"""HTTP/1.1 for both ports, and for Triton's: a request with its whole body in, a whole response out.
 
 listener.py     the listening socket, its connections, and their orderly end
 connection.py   one connection: its requests in their order, what is refused, when it closes

@@ -36,6 +36,10 @@ class Client:
         self._host = f"Host: {host}:{port}\r\n"
         self._kept: set[_Connection] = set()
 
+    async def get(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """Ask for a page; return the answer, whatever its status. Raises what `post` does."""
+        return await self._ask(f"GET {path}", headers, ())
+
     async def post(self, path: str, headers: Mapping[str, str], body: Sequence[bytes | memoryview]) -> Answer:
         """Send the parts of a body; return the answer, whatever its status.
 
@@ -44,8 +48,16 @@ class Client:
             ConnectionError: the connection ended before the answer did.
             BadAnswer: the answer is no HTTP.
         """
+        return await self._ask(f"POST {path}", {**headers, "Content-Length": str(sum(map(len, body)))}, body)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._kept:
+            self._kept.pop().abort()
+
+    async def _ask(self, what: str, headers: Mapping[str, str], body: Sequence[bytes | memoryview]) -> Answer:
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"POST {path} HTTP/1.1\r\n{self._host}{lines}Content-Length: {sum(map(len, body))}\r\n\r\n"
+        head = f"{what} HTTP/1.1\r\n{self._host}{lines}\r\n"
         connection = self._kept.pop() if self._kept else await self._connect()
         try:
             answer = await connection.ask((head.encode("latin-1"), *body))
@@ -57,11 +69,6 @@ class Client:
         else:
             connection.abort()
         return answer
-
-    def close(self) -> None:
-        """Close the connections that are not in use."""
-        while self._kept:
-            self._kept.pop().abort()
 
     async def _connect(self) -> _Connection:
         loop = asyncio.get_running_loop()

@@ -8,29 +8,37 @@ which tells the truth and costs a query nothing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterator
+from http import HTTPStatus
+from urllib.parse import urlsplit
 
-import aiohttp
+from modelport.gateway.http import BadAnswer, Client
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = aiohttp.ClientTimeout(total=1.0)
-"""Seconds: a scrape waits for Triton no longer, since Prometheus itself gives up after ten."""
+SECONDS = 1.0
+"""A scrape waits for Triton no longer, since Prometheus itself gives up after ten."""
 
 OURS = re.compile(r"(?:# (?:HELP|TYPE) )?nv_")
 COUNTER = re.compile(r"(# TYPE \S+) counter$")
 BOUND = re.compile(r'\b(le|quantile)="([^"]*)"')
 
 
-async def fetch_triton_metrics(session: aiohttp.ClientSession, url: str) -> str | None:
-    """Triton's `nv_*` as Prometheus text; None where Triton does not answer. `url` ends in `/metrics`."""
+async def fetch_triton_metrics(url: str) -> str | None:
+    """Triton's `nv_*` as Prometheus text; None where Triton does not answer. `url` is an `http://HOST:PORT/PATH`."""
     try:
-        async with session.get(url, timeout=TIMEOUT, raise_for_status=True) as response:
-            text = await response.text()
-    except (aiohttp.ClientError, TimeoutError, UnicodeDecodeError) as error:
+        where = urlsplit(url)
+        client = Client(where.hostname or "", where.port or 80)
+        async with asyncio.timeout(SECONDS):
+            answer = await client.get(where.path, {"Connection": "close"})
+        text = answer.body.decode()
+    except (OSError, BadAnswer, ValueError) as error:
         log.debug("Triton's metrics at %s cannot be read: %r", url, error)  # modelport_triton_up says it to people
+        return None
+    if answer.status != HTTPStatus.OK:
         return None
     return "".join(f"{line}\n" for line in text.splitlines() if OURS.match(line))
 
