@@ -1,6 +1,7 @@
 """`make bench`: the gateway beside what bounds it, each part in one run, written to docs/benchmarks.md.
 
-numbers:  modelport serve (or --gateway, --triton) ──► duel.py ──┐
+start:    python -m modelport.gateway ──► start.py ──────────────┐
+numbers:  modelport serve (or --gateway, --triton) ──► duel.py ──┤
 pictures: modelport serve ──► race.py ───────────────────────────┤
 peers:    modelport serve, peers/*_server.py ──► peers_duel.py ──┴──► page.py
 """
@@ -33,6 +34,7 @@ from plan import Plan, tell
 from plot import bars
 from race import race
 from server import CORES, Server, serve
+from start import measure_start
 from subjects import MANIFEST, MODEL
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -41,7 +43,7 @@ TITLE = "The gateway / Triton's HTTP endpoint; pictures: / the bare loop"
 NUMBERS_FLOOR = 1 / 3
 """Of Triton's own endpoint at the most connections; below it the gateway is too slow to be published with."""
 PICTURES_FLOOR = 0.95
-"""Of the bare loop at the most connections."""
+"""Of the bare loop's rate of a core, at the most connections."""
 
 
 def main() -> int:
@@ -85,7 +87,12 @@ def measure_pictures(generator: Generator, args: argparse.Namespace) -> Part:
     """Measure pictures, which cost what reading and scaling them costs."""
     found = race(generator, Plan(args.picture_connections, args.rounds, args.picture_seconds))
     most = max(found.rounds)
-    problems = _problems(found.failed, found.ratio(most), PICTURES_FLOOR, f"the bare loop at {most} connections")
+    problems = _problems(
+        found.failed,
+        found.ratio_per_core(most),
+        PICTURES_FLOOR,
+        f"the bare loop's rate of a core at {most} connections",
+    )
     ratios = {f"picture by {name}, {most} connections": found.ratios(most, name) for name in FORMATS}
     return Part(race_page.build_section(found), found.facts, problems, ratios)
 
@@ -124,7 +131,13 @@ def measure_too_much(_: Generator, args: argparse.Namespace) -> Part:
     return measure_overload(Plan((), args.rounds, args.seconds))
 
 
+def measure_starts(_: Generator, args: argparse.Namespace) -> Part:
+    """Measure what it takes to start the gateway."""
+    return measure_start(args.rounds)
+
+
 PARTS = {
+    "start": measure_starts,
     "numbers": measure_numbers,
     "numbers-on-all-cores": measure_numbers_on_all_cores,
     "workloads": measure_workloads,

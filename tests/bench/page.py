@@ -52,6 +52,7 @@ It loads with wrk where that is installed (Debian package `wrk`), else with the 
 servers are installed once, 1.5 GB in the cache folder, and need Python 3.11.
 `.venv/bin/python tests/bench/bench.py --help` names what can be changed: rounds, seconds, connections, and the
 addresses of a gateway and a Triton that run already. The program fails if a request failed, if the gateway at the most
-connections falls below a third of Triton's own endpoint or below 0.95 of the bare loop, or if it answers less than 0.9
-of its capacity under overload. `tests/bench/saturation.py` is ten minutes of load on their own.
+connections falls below a third of Triton's own endpoint or below 0.95 of the bare loop's rate of a core, if it answers
+less than 0.9 of its capacity under overload, or if a start takes more than a second or 90 MB.
+`tests/bench/saturation.py` is ten minutes of load on their own.
 """

@@ -69,9 +69,13 @@ class Race:
         rounds = self.rounds[connections]
         return [each[name].pictures_per_second / each[loop].pictures_per_second for each in rounds]
 
-    def ratio(self, connections: int) -> float:
+    def ratios_per_core(self, connections: int, name: str) -> list[float]:
+        """Return each round's pictures per second of CPU time as a part of the bare loop's."""
+        return [each[BARE_LOOP].cpu_seconds / each[name].cpu_seconds for each in self.rounds[connections]]
+
+    def ratio_per_core(self, connections: int) -> float:
         """Return the slowest format's median over the rounds."""
-        return min(statistics.median(self.ratios(connections, name)) for name in FORMATS)
+        return min(statistics.median(self.ratios_per_core(connections, name)) for name in FORMATS)
 
 
 Subject = Callable[[int, float], Lap]

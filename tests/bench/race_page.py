@@ -34,9 +34,14 @@ figure is the median of {count} rounds of {race.seconds:g} s, with the smallest 
 With one connection the parts of a request follow one another on the way through the load generator, the gateway and
 Triton, and the other cores are idle.
 
-CPU time of a picture, in the gateway and Triton together; unlike the rates it does not count the load generator:
+CPU time of a picture, in the gateway and Triton together. The rates above are by the clock, and the load generator
+takes its share of the cores; it takes none of a core's rate, pictures per second of CPU time:
 
 {table(_cpu(race))}
+
+The same as a part of the bare loop's rate of a core:
+
+{table(_per_core(race))}
 
 {table(_latency(race))}
 
@@ -86,6 +91,16 @@ def _cpu(race: Race) -> list[Sequence[str]]:
         *(
             (str(connections), *(spread([each[name].cpu_seconds for each in rounds], milliseconds) for name in names))
             for connections, rounds in race.rounds.items()
+        ),
+    ]
+
+
+def _per_core(race: Race) -> list[Sequence[str]]:
+    return [
+        ("Connections", *FORMATS),
+        *(
+            (str(connections), *(spread(race.ratios_per_core(connections, name), share) for name in FORMATS))
+            for connections in race.rounds
         ),
     ]
 
