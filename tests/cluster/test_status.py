@@ -119,8 +119,12 @@ def test_a_pod_on_its_way_is_told_step_by_step_and_nothing_twice(operator: Runni
     assert status["model"] == {"version": "4", "digest": "sha256:0123", "serving": ["3", "4"]} | {
         "config": status["images"]["config"]
     }
-    ready = [event.split()[1] for event in models.events() if " Ready: " in event]
-    assert ready == ["Starting", "Downloading", "Loading", "Serving"]
+
+    def ready() -> list[str]:
+        return [event.split()[1] for event in models.events() if " Ready: " in event]
+
+    eventually(ready, lambda told: "Serving" in told)  # which is written after the status
+    assert ready() == ["Starting", "Downloading", "Loading", "Serving"]
     told = models.events()
     assert sorted(told) == sorted(set(told))
 

@@ -34,6 +34,7 @@ LIVE_FIELDS: Final[Sequence[str]] = (
     "io.detection.scoreThreshold",
     "io.labels",
     "io.signatures",
+    "model.config.joinRequests",
     "model.versions.labels",
     "model.versions.traffic",
     "retraining",

@@ -131,6 +131,9 @@ class ModelConfig(Frozen):
     """Most rows in one batch; 0 for a model without a batch dimension. Absent: told from the model's own metadata."""
     dynamic_batching: DynamicBatching | None = None
     """Joins requests to batches inside Triton too. Absent: only the gateway joins them."""
+    join_requests: bool | None = None
+    """Whether the gateway sends requests to Triton together, as rows of one batch, and larger ones in parts. False for
+    a model whose rows have an influence on one another: each request then travels alone and whole. Absent: true."""
     instances_per_gpu: Annotated[int, Field(ge=1, le=64)] | None = None
     """Copies of the model on each GPU, which work side by side and each take memory. Absent: one."""
     parameters: Annotated[Mapping[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)] = Field(

@@ -84,6 +84,8 @@ class Coalescer:
         """`limit` is how many requests may wait or be in flight at once (`spec.limits.queueLength`)."""
         self._infer = infer
         self.limit = limit
+        self.joins = True
+        """Requests may travel together, and in parts (`spec.model.config.joinRequests`)."""
         self.length = 0
         """Requests inside, waiting or in flight."""
         self._lanes: dict[Hashable, _Lane] = {}
@@ -111,7 +113,7 @@ class Coalescer:
             return empty
         self.length += 1
         try:
-            rows = joinable_rows(meta, request)
+            rows = joinable_rows(meta, request) if self.joins else 0
             if rows == 0:
                 return await self._alone(meta, request, trip, trace)
             if rows > meta.max_batch_size:

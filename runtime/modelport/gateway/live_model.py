@@ -72,6 +72,7 @@ class LiveModel:
         self.namespace = served.resource.metadata.namespace
         self.apis = apis_of(self.spec)
         self.coalescer.limit = self.spec.limits.queue_length
+        self.coalescer.joins = self.spec.model.config.join_requests is not False
         self._standing = Standing(self.spec.execution.schedule)
 
     @property

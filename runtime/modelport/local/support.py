@@ -33,6 +33,7 @@ SERVED: Final = (
     "model.versions",
     "model.config.maxBatchSize",
     "model.config.dynamicBatching",
+    "model.config.joinRequests",
     "model.config.parameters",
     "model.config.pbtxt",
     "io.task",
@@ -109,7 +110,10 @@ NOTED_WITH_OTHER_TRITON: Final = (
     Limit("model.versions.specific", "rules which versions are loaded, and the Triton named by --triton loads its own"),
     Limit("model.source.digest", "is not checked: the Triton named by --triton has files of its own"),
     Limit("execution.schedule", "stops the answers only: the Triton named by --triton keeps the model"),
-    Limit("model.config", "shapes what Triton loads, and the Triton named by --triton loads its own"),
+    *(
+        Limit(f"model.config.{name}", "shapes what Triton loads, and the Triton named by --triton loads its own")
+        for name in ("maxBatchSize", "dynamicBatching", "parameters", "pbtxt")
+    ),
 )
 REFUSED_WITH_OTHER_TRITON: Final = (
     Limit("io.labelsFrom", "needs the model's files, and the Triton named by --triton has its own; use io.labels"),

@@ -282,6 +282,14 @@ async def test_the_request_beyond_the_queue_is_sent_away_at_once(
     assert not [each for each in caplog.records if each.levelname == "WARNING"], "the metric tells it"
 
 
+async def test_whether_requests_are_joined_follows_the_resource(start: Start) -> None:
+    port = await start(model={"format": "ONNX", "source": {"uri": "file:m"}, "config": {"joinRequests": False}})
+    models = port.gateway.models
+    assert (models.get("half").coalescer.joins, models.get("open").coalescer.joins) == (False, True)
+    port.gateway.apply(ServingConfig(models={"half": served("half")}))
+    assert models.get("half").coalescer.joins
+
+
 FAILURES: dict[str, tuple[BaseException, int, str]] = {
     "Triton is gone": (Unavailable("gone", retry_after=2), 503, "gone"),
     "the model fails": (InternalError("it broke"), 500, "it broke"),

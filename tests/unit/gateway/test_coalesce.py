@@ -101,6 +101,18 @@ async def test_a_request_above_the_models_batch_goes_in_parts_and_comes_back_who
     assert [len(call) for call in triton.calls] == [8, 8, 4]
 
 
+async def test_where_requests_are_not_joined_each_travels_alone_and_whole() -> None:
+    triton = Double()
+    coalescer = Coalescer(triton, limit=100)
+    coalescer.joins = False
+    tasks = [asyncio.create_task(ask(coalescer, rows(*values))) for values in ((1,), (2, 2), range(9))]
+    await begin(*tasks)
+
+    assert triton.calls == [[1], [2, 2], [*range(9)]]
+    triton.gate.set()
+    assert await asyncio.gather(*tasks) == [[2], [4, 4], [2 * n for n in range(9)]]
+
+
 APART = {
     "another row shape": (rows(2, width=2), meta()),
     "another version": (rows(2), meta(version=2)),
