@@ -91,6 +91,7 @@ CASES: Mapping[str, Case] = {
         },
         ROLLS,
     ),
+    "model.config.joinRequests": Case({"model": {"config": {"joinRequests": False}}}, "live"),
     "model.config.instancesPerGpu": Case({"model": {"config": {"instancesPerGpu": 2}}}, ROLLS, GPU),
     "model.config.tritonImage": Case({"model": {"config": {"tritonImage": "example.com/own:1"}}}, ROLLS),
     "io.task": Case({"io": {"task": "ObjectDetection", "detection": {"outputs": {"masks": None}}}}, ROLLS, FOUND),
