@@ -119,7 +119,8 @@ def test_big_bodies_come_through_whole(models: Kube, ingress: Ingress, authority
     assert answer.json["predictions"] == [number % 1000 / 2 + 2 for number in range(count)]
 
     numbers.write_bytes(b" " * (LIMIT_BYTES + 1))
-    (answer,) = ingress.ask(predict, arguments=["--data-binary", f"@{numbers}", *fixed])
+    # Debian's curl 7.88 may lose an answer by HTTP/2 that comes before it has sent everything.
+    (answer,) = ingress.ask(predict, arguments=["--http1.1", "--data-binary", f"@{numbers}", *fixed])
     assert answer.status == 413
     assert str(LIMIT_BYTES) in answer.json["error"]
 

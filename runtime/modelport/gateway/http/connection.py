@@ -265,7 +265,7 @@ class Connection(asyncio.Protocol):
 
     async def _send(self, request: Request, response: Response) -> None:
         """Send an answer and make the way free for the next one."""
-        unasked = "expect" in request.headers and not request.read_begun and not request.complete
+        unasked = "expect" in request.headers and not (request.awaited or request.size or request.complete)
         if unasked:  # nobody knows whether a body follows that was never asked for
             request.keep_alive = False
         last = self._closing or response.parting or not request.keep_alive
@@ -317,8 +317,9 @@ class Connection(asyncio.Protocol):
             self.task = self._loop.create_task(self._answer())
 
     def _welcome(self) -> None:
-        """Ask for a body whose sender waits for that."""
-        self._transport.write(_CONTINUE)
+        """Ask for a body whose sender waits for that, unless some of it has come all the same."""
+        if self._receiving is not None and not self._receiving.size:
+            self._transport.write(_CONTINUE)
         self._resume_reading()
 
     def _resume_reading(self) -> None:

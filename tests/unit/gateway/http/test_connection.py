@@ -160,13 +160,27 @@ async def test_a_body_is_asked_for_when_it_is_read(start: Any) -> None:
     writer.close()
 
 
-async def test_a_body_that_is_not_wanted_is_not_asked_for(start: Any) -> None:
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        (post(b"abc", b"Expect: 100-continue", b"X-Unread: 1", last=False)[:-3], 401),
+        (post(b"", b"Expect: 100-continue", last=False).replace(b"Length: 0", b"Length: %d" % (LIMIT + 1)), 413),
+    ],
+    ids=["one that is not read", "one that is too large"],
+)
+async def test_a_body_that_is_not_wanted_is_not_asked_for(start: Any, request_head: bytes, status: int) -> None:
     reader, writer = await (await start()).connect()
-    writer.write(post(b"abc", b"Expect: 100-continue", b"X-Unread: 1", last=False)[:-3])
-    answer = await asyncio.wait_for(reader.read(), 5)
-    assert statuses(answer) == [401]
+    writer.write(request_head)
+    answer = await asyncio.wait_for(reader.read(), 4)
+    assert statuses(answer) == [status]
     assert b"Connection: close" in answer
     writer.close()
+
+
+async def test_who_does_not_wait_to_be_asked_is_not_asked(start: Any) -> None:
+    for header, body, status in ((b"X-Read: 1", b"abc", 200), (b"X-Unread: 1", b"x" * 100, 401)):
+        whole = post(body, b"Expect: 100-continue", header)
+        assert statuses(await (await start()).send(whole[:-2], whole[-2:])) == [status]
 
 
 async def test_an_unread_body_does_not_disturb_the_next_request(start: Any) -> None:
