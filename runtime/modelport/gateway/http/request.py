@@ -23,8 +23,8 @@ class Request:
     """A request as it came. The connection feeds the body; one reader reads it, whole, or never."""
 
     __slots__ = (
-        "_chunks", "_limit", "_on_read", "_waiter", "awaited", "broken", "complete", "declared", "headers",
-        "keep_alive", "method", "path", "query_string", "read_begun", "size", "version",
+        "_chunks", "_limit", "_on_read", "_waiter", "broken", "complete", "declared", "headers", "keep_alive", "method",
+        "path", "query_string", "read_begun", "size", "version",
     )  # fmt: skip
 
     def __init__(
@@ -59,8 +59,6 @@ class Request:
         """All of it has come, or never will."""
         self.broken = False
         self.read_begun = False
-        self.awaited = False
-        """Its reader has waited for more of the body."""
         self._chunks: list[bytes] = []
         self._limit: int | None = None
         self._on_read = on_read
@@ -80,6 +78,11 @@ class Request:
         return not self.read_begun and (self.size > 0 or not self.complete)
 
     @property
+    def awaited(self) -> bool:
+        """Somebody has waited for more of the body."""
+        return self._waiter is not None
+
+    @property
     def held(self) -> int:
         """Bytes that wait for a reader who has not come yet."""
         return 0 if self.read_begun else self.size
@@ -91,7 +94,6 @@ class Request:
             self._discard()
             raise LargeBody(self.declared)
         if not self.complete and self.size <= limit:
-            self.awaited = True
             self._waiter = asyncio.get_running_loop().create_future()
             self._on_read()
             await self._waiter

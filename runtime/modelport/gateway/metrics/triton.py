@@ -12,6 +12,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -31,9 +32,9 @@ async def fetch_triton_metrics(url: str) -> str | None:
     """Triton's `nv_*` as Prometheus text; None where Triton does not answer. `url` is an `http://HOST:PORT/PATH`."""
     try:
         where = urlsplit(url)
-        client = Client(where.hostname or "", where.port or 80)
-        async with asyncio.timeout(SECONDS):
-            answer = await client.get(where.path, {"Connection": "close"})
+        with closing(Client(where.hostname or "", where.port or 80)) as client:
+            async with asyncio.timeout(SECONDS):
+                answer = await client.get(where.path, {"Connection": "close"})
         text = answer.body.decode()
     except (OSError, BadAnswer, ValueError) as error:
         log.debug("Triton's metrics at %s cannot be read: %r", url, error)  # modelport_triton_up says it to people
