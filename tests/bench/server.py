@@ -80,7 +80,7 @@ def serve(manifest: Path, model: str, workers: int = 1) -> Iterator[Server]:
         with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
             try:
                 gateway = f"http://127.0.0.1:{port}"
-                _wait(process, f"{gateway}/readyz", log)
+                wait_for_answer(process, f"{gateway}/readyz", log)
                 supervisor = psutil.Process(process.pid)
                 triton, by_grpc = (f"127.0.0.1:{_triton_port(supervisor, kind)}" for kind in ("http", "grpc"))
                 yield Server(gateway, f"http://{triton}", key, by_grpc, supervisor)
@@ -106,14 +106,15 @@ def call(request: Request) -> Any:
         return json.load(answer)
 
 
-def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def wait_for_answer(process: subprocess.Popen[bytes], url: str, log: Path, pause: float = 0.1) -> None:
+    """Ask a server that is starting until it answers 200, every `pause` seconds; end with its log if it does not."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:  # HTTPError is an OSError
             if answer.status == 200:
                 return
-        time.sleep(0.1)
-    raise SystemExit(f"`modelport serve` did not get ready:\n{log.read_text(errors='replace')}")
+        time.sleep(pause)
+    raise SystemExit(f"{url} was not answered:\n{log.read_text(errors='replace')}")
 
 
 def _triton_port(supervisor: psutil.Process, kind: str) -> int:

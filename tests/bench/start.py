@@ -11,15 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from page import Part
 from plan import tell
-from server import free_port
+from server import free_port, wait_for_answer
 from tables import mebibytes, milliseconds, spread, table
 
 STARTS = 5
@@ -58,31 +56,20 @@ def measure_start(rounds: int) -> Part:
 
 def _start() -> Start:
     port = free_port()
-    url = f"http://127.0.0.1:{port}/healthz"
     with tempfile.TemporaryDirectory(prefix="modelport-bench-") as folder:
+        config, log = Path(folder, "config"), Path(folder, "log")
         for name in ("models", "keys"):
-            Path(folder, name).mkdir()
-        command = [sys.executable, "-P", "-m", "modelport.gateway", "--config", folder, "--host", "127.0.0.1"]
+            Path(config, name).mkdir(parents=True)
+        command = [sys.executable, "-P", "-m", "modelport.gateway", "--config", str(config), "--host", "127.0.0.1"]
         command += ["--port", str(free_port()), "--metrics-port", str(port)]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         began = time.perf_counter()
-        with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        with log.open("wb") as output, subprocess.Popen(command, env=environment, stderr=output) as process:
             try:
-                while not _answers(url):
-                    if process.poll() is not None:
-                        raise SystemExit(f"the gateway ended with {process.returncode}")
-                    time.sleep(0.005)
+                wait_for_answer(process, f"http://127.0.0.1:{port}/healthz", log, pause=0.005)
                 return Start(time.perf_counter() - began, psutil.Process(process.pid).memory_info().rss)
             finally:
                 process.terminate()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, ConnectionError):
-        return False
 
 
 def _section(count: int, rows: list[tuple[str, str]]) -> str:

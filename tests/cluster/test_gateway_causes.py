@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 from control_plane.cluster import Cluster
-from models import Models, Spec, eventually
+from models import Models, Spec, eventually, quiet_since
 from running_operator import RunningOperator
 
 from modelport_operator.readiness import Gateways, ask_gateway
@@ -107,14 +106,6 @@ def test_what_the_gateway_of_a_pod_says_stands_in_the_status(
     eventually(models.events, lambda events: told in events)
 
 
-def settled_writes(cluster: Cluster, namespace: str) -> list[str]:
-    """Return what the operator has written, once that has come to rest."""
-    found: list[str] | None = None
-    while found != (found := cluster.writes("operator", namespace)):
-        time.sleep(0.5)
-    return found
-
-
 def test_asking_writes_nothing_and_comes_again(
     operator: RunningOperator, models: Models, gateway: Gateway, cluster: Cluster
 ) -> None:
@@ -124,8 +115,10 @@ def test_asking_writes_nothing_and_comes_again(
     models.set_status(POD, pod["metadata"]["name"], pod_status(ready=True))
     models.wait(Ready="True Serving", SinkReady="True SinkReady", Progressing="False Complete")
     key = Key(models.namespace, "cups")
-    written = settled_writes(cluster, models.namespace)
+    writes = partial(cluster.writes, "operator", models.namespace)
+    count = quiet_since(writes)
     for _ in range(5):
         operator.clock.ahead += timedelta(minutes=1)
         assert operator.reconcile(key) == 60
-    assert settled_writes(cluster, models.namespace) == written
+    quiet_since(writes)
+    assert writes()[count:] == []
